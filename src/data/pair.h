@@ -32,6 +32,7 @@ struct vote {
 
 enum pair_flags {
     PAIR_IDENTICAL = 1 << 0, /* both responses are the same text */
+    PAIR_BLANK = 1 << 1,     /* a response is nothing but white space */
 };
 
 struct pair {

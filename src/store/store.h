@@ -13,6 +13,7 @@
 
 #include "src/base/error.h"
 #include "src/data/pair.h"
+#include "src/data/post.h"
 #include "src/label/label.h"
 
 struct store;
@@ -49,7 +50,6 @@ int store_add_tag(struct store *store, int64_t pair_id, const char *tag, bool re
 int store_drop_set(struct store *store, int64_t set_id, struct error *err); /* for undo of an import */
 
 /* ---- posts (context alone, with reference summaries) ---- */
-struct post { char *key, *title, *context, *group; char **summaries; size_t n_summaries; enum split split; int64_t origin_line; };
 int store_add_posts(struct store *store, const char *set, const char *origin, const struct post *posts,
                     size_t n, struct error *err);
 
