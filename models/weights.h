@@ -51,6 +51,8 @@ struct weight {
     const uint32_t *row_map; /* row r of the matrix is row row_map[r] of data; NULL: r */
 };
 void weight_row(const struct weight *weight, size_t row, float *out);
+/* How many weights are NaN or infinite (a whole block when its scale is); *first is the index in the data of the first. */
+size_t weight_bad(const struct weight *weight, size_t *first);
 
 struct tf_config {
     char arch[32];
@@ -88,14 +90,20 @@ struct tensor_row {
     enum tensor_dim rows, cols;
     unsigned flags;
     enum tensor_init init;
-    const char *archs;     /* NULL: all; "qwen2" where only some have it */
+    const char *archs;     /* NULL: all need it; "qwen2" (words separated by a blank): these need it,
+                              and others may have it when TENSOR_OPTIONAL, else must not */
 };
 extern const struct tensor_row tensor_table[];
 extern const size_t tensor_table_len;
 size_t tensor_dim_size(const struct tf_config *config, enum tensor_dim dim);
+/* One of a row's three names for a layer: `pattern` with its %d replaced. Cut when out is too small. */
+void tensor_name(const char *pattern, int layer, char *out, size_t out_size);
 
 struct model;
 const struct tf_config *model_config(const struct model *model);
 const struct tf_weights *model_weights(const struct model *model);
+/* Looks for NaN and infinities in every tensor and names tensor, first index and count. Reads the whole file
+ * once, so model_open does not call it: the engine does, before it uses the weights for the first time. */
+int model_check_weights(const struct model *model, struct error *err);
 
 #endif
