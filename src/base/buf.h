@@ -1,7 +1,8 @@
 /*
- * A growing text buffer with a maximum. data is always NUL-terminated (also when empty, after
- * the first add); NUL bytes may stand inside. When the maximum would be passed the add does
- * nothing and `full` stays set, so that a caller can test once at the end.
+ * A growing text buffer with a maximum. data is always NUL-terminated (also when empty,
+ * after the first add); NUL bytes may stand inside. When the maximum would be passed the
+ * add does nothing, nor does any later one, and `full` stays set, so that a caller can
+ * test once at the end and the text never has a hole.
  */
 #ifndef RLAIF_BASE_BUF_H
 #define RLAIF_BASE_BUF_H
@@ -27,8 +28,10 @@ void buf_clear(struct buf *buf); /* empty, keeps the memory */
 void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_adds(struct buf *buf, const char *text);
 void buf_addc(struct buf *buf, char c);
-void buf_addf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vaddf(struct buf *buf, const char *format, va_list args);
+void buf_addf(struct buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void buf_vaddf(struct buf *buf, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 void buf_fill(struct buf *buf, char c, size_t count);
 /* The text, never NULL. Owned by the buffer. */
 const char *buf_str(const struct buf *buf);

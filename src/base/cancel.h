@@ -1,5 +1,6 @@
 /*
- * A cancel token: set from any thread, looked at in every layer of a network and between calls.
+ * A cancel token: set from any thread, looked at in every layer of a network and between
+ * calls.
  */
 #ifndef RLAIF_BASE_CANCEL_H
 #define RLAIF_BASE_CANCEL_H
@@ -19,7 +20,8 @@ static inline void cancel_ask(struct cancel *cancel)
 /* NULL is a token that nobody sets. */
 static inline bool cancel_asked(const struct cancel *cancel)
 {
-    return cancel && atomic_load_explicit(&((struct cancel *)cancel)->asked, memory_order_relaxed);
+    return cancel &&
+           atomic_load_explicit(&((struct cancel *)cancel)->asked, memory_order_relaxed);
 }
 
 #endif

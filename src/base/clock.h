@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-int64_t clock_wall_ms(void);   /* since 1970 */
-double clock_seconds(void);    /* monotonic */
+int64_t clock_wall_ms(void); /* since 1970 */
+double clock_seconds(void);  /* monotonic */
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * An error: what went wrong, where, and what to do. A plain value of the caller's, nothing to
- * free, safe across threads. Functions that can fail take `struct error *err` last, return -1
- * or NULL, and leave *err alone when they succeed. `err` may be NULL when nobody wants to know.
+ * An error: what went wrong, where, and what to do. A plain value of the caller's,
+ * nothing to free, safe across threads. Functions that can fail take `struct error *err`
+ * last, return -1 or NULL, and leave *err alone when they succeed. `err` may be NULL when
+ * nobody wants to know.
  */
 #ifndef RLAIF_BASE_ERROR_H
 #define RLAIF_BASE_ERROR_H
@@ -9,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The values are the exit codes of `rlaif` (contract: 1 failed, 2 usage, 3 bad data, ...). */
+/*
+ * The values are the exit codes of `rlaif` (contract: 1 failed, 2 usage, 3 bad data,
+ * ...).
+ */
 enum error_kind {
     ERROR_FAILED = 1,
     ERROR_USAGE = 2,
@@ -20,12 +24,12 @@ enum error_kind {
 
 struct error {
     enum error_kind kind;
-    char text[480];  /* full sentence without final stop, without the place */
-    char file[240];  /* "" when there is none */
-    int64_t line;    /* 1-based, 0: none */
-    int64_t column;  /* 1-based, 0: none */
-    int64_t byte;    /* offset in the file, -1: none */
-    char hint[240];  /* what to do about it, "" when there is nothing to say */
+    char text[480]; /* full sentence without final stop, without the place */
+    char file[240]; /* "" when there is none */
+    int64_t line;   /* 1-based, 0: none */
+    int64_t column; /* 1-based, 0: none */
+    int64_t byte;   /* offset in the file, -1: none */
+    char hint[240]; /* what to do about it, "" when there is nothing to say */
 };
 
 /* All return -1, so that `return error_set(...)` ends a function. */
@@ -33,14 +37,18 @@ int error_set(struct error *err, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int error_at_line(struct error *err, const char *file, int64_t line, int64_t column,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
-int error_at_byte(struct error *err, const char *file, int64_t byte, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+int error_at_byte(struct error *err, const char *file, int64_t byte, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
 /* text + strerror(errno) as "cannot open FILE: No such file or directory". */
 int error_errno(struct error *err, const char *file, const char *what);
 /* Adds the hint to an error already set. Returns -1. */
-int error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int error_hint(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-/* "FILE:LINE:COL: text", "FILE: byte 0xOFF: text" or "text", and " (hint)"; always ends in NUL. */
+/*
+ * "FILE:LINE:COL: text", "FILE: byte 0xOFF: text" or "text", and " (hint)"; always ends
+ * in NUL.
+ */
 void error_format(const struct error *err, char *out, size_t out_size);
 
 #endif

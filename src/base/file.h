@@ -14,10 +14,17 @@
 enum file_flags {
     FILE_GUNZIP = 1 << 0, /* gzip contents are read transparently */
 };
-/* Reads a regular file of at most `max` bytes (after unzipping). Directories, FIFOs and devices are errors. */
+/*
+ * Appends a regular file of at most `max` bytes (after unzipping); the buffer's own
+ * maximum holds too. Directories, FIFOs and devices are errors. After a failure out is as
+ * it was before.
+ */
 int file_read(const char *path, size_t max, enum file_flags flags, struct buf *out,
               struct error *err);
-/* Temporary file beside it, sync, rename, directory synced: the old file or the new, never neither. */
+/*
+ * Temporary file beside it, sync, rename, directory synced: the old file or the new,
+ * never neither. Keeps the mode of the old one, and a symbolic link to it.
+ */
 int file_put(const char *path, const void *bytes, size_t len, struct error *err);
 bool file_exists(const char *path);
 int file_make_dirs(const char *path, struct error *err); /* like mkdir -p, mode 0700 */
@@ -27,7 +34,10 @@ int file_sha256(const char *path, uint8_t out[32], struct error *err);
 char *path_join(const char *dir, const char *name);
 /* The part behind the last slash; points into path. */
 const char *path_base(const char *path);
-/* $XDG_DATA_HOME/rlaif, $XDG_CACHE_HOME/rlaif, $XDG_CONFIG_HOME/rlaif with the usual defaults; owned by the caller, NULL when neither the variable nor HOME is set. */
+/*
+ * $XDG_DATA_HOME/rlaif, $XDG_CACHE_HOME/rlaif, $XDG_CONFIG_HOME/rlaif with the usual
+ * defaults; owned by the caller, NULL when neither the variable nor HOME is set.
+ */
 char *path_data_home(void);
 char *path_cache_home(void);
 char *path_config_home(void);

@@ -1,6 +1,6 @@
 /*
- * JSON by jansson, with what it lacks: numbers as the shortest decimal that reads back as the
- * same double, and errors that name file, line and column.
+ * JSON by jansson, with what it lacks: numbers as the shortest decimal that reads back as
+ * the same double, and errors that name file, line and column.
  */
 #ifndef RLAIF_BASE_JSON_H
 #define RLAIF_BASE_JSON_H
@@ -10,11 +10,17 @@
 #include "src/base/buf.h"
 #include "src/base/error.h"
 
-/* One value from text[0..len); duplicate keys and anything behind the value are errors.
- * first_line: the line of the file at which the text begins. */
+/*
+ * One value from text[0..len); duplicate keys and anything behind the value are errors.
+ * first_line: the line of the file at which the text begins.
+ */
 json_t *json_parse(const char *text, size_t len, const char *file, int64_t first_line,
                    struct error *err);
-/* Compact, on one line, keys in the order they were set, non-ASCII as it is, control characters escaped. */
+/*
+ * Compact, on one line, keys in the order they were set, non-ASCII as it is; controls and
+ * hidden characters escaped, so that it may be printed on a terminal. Deeper than 256
+ * levels sets out->full.
+ */
 void json_write(struct buf *out, const json_t *value);
 /* Shortest decimal that reads back as `x`; NaN and infinities become null. */
 void json_write_real(struct buf *out, double x);

@@ -1,6 +1,7 @@
 /*
- * Memory: small things never fail (the program says so and ends); model-sized ones are asked
- * for with mem_try and give an error. Sizes that come from outside go through size_*.
+ * Memory: small things never fail (the program says so and ends); model-sized ones are
+ * asked for with mem_try and give an error. Sizes that come from outside go through
+ * size_*.
  */
 #ifndef RLAIF_BASE_MEM_H
 #define RLAIF_BASE_MEM_H
@@ -17,7 +18,10 @@ char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t len);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* 64-byte aligned, zeroed; NULL and an error naming `what` and the size when there is no room. Free with free(). */
+/*
+ * 64-byte aligned, zeroed; NULL and an error naming `what` and the size when there is no
+ * room. Free with free().
+ */
 void *mem_try(size_t size, const char *what, struct error *err);
 
 /* False when the result does not fit. */

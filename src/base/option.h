@@ -1,6 +1,6 @@
 /*
- * Options as rows of a const table beside the struct they fill: name, type, range, default and
- * one line of text. YAML, `set`, `help` and completion read the same row.
+ * Options as rows of a const table beside the struct they fill: name, type, range,
+ * default and one line of text. YAML, `set`, `help` and completion read the same row.
  */
 #ifndef RLAIF_BASE_OPTION_H
 #define RLAIF_BASE_OPTION_H
@@ -35,8 +35,8 @@ void options_init(const struct option *table, void *fields);
 void options_release(const struct option *table, void *fields);
 const struct option *option_find(const struct option *table, const char *name);
 /* "beta must be 0..1, not 3" with the nearest known name when there is no such option. */
-int option_set(const struct option *table, void *fields, const char *name, const char *value,
-               struct error *err);
+int option_set(const struct option *table, void *fields, const char *name,
+               const char *value, struct error *err);
 void option_get(const struct option *option, const void *fields, struct buf *out);
 
 #endif

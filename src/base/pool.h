@@ -1,7 +1,8 @@
 /*
- * The compute pool: threads that run the tiles of one operation. Several jobs may call at once;
- * they take turns slice by slice, the more urgent first, so a probe overtakes a training run.
- * The caller works too. What a tile computes must not depend on which thread runs it.
+ * The compute pool: threads that run the tiles of one operation. Several jobs may call at
+ * once; they take turns slice by slice, the more urgent first, so a probe overtakes a
+ * training run. The caller works too. What a tile computes must not depend on which
+ * thread runs it.
  */
 #ifndef RLAIF_BASE_POOL_H
 #define RLAIF_BASE_POOL_H
@@ -19,7 +20,11 @@ enum pool_priority {
 struct pool *pool_new(int n_threads);
 void pool_free(struct pool *pool);
 int pool_threads(const struct pool *pool);
-/* tile(arg, index, worker) for index 0..n-1, worker 0..threads-1 (for scratch space); returns when all are done. */
+/*
+ * tile(arg, index, worker) for index 0..n-1; returns when all are done. worker is 0 for
+ * the caller and 1..threads-1 for the pool's threads: unique within one operation, so
+ * scratch space by worker must belong to the operation's owner, not to the pool.
+ */
 void pool_run(struct pool *pool, enum pool_priority priority, size_t n,
               void (*tile)(void *arg, size_t index, int worker), void *arg);
 /* Flushes denormals in the calling thread (FTZ, DAZ); pool threads do it themselves. */

@@ -1,6 +1,6 @@
 /*
- * A bounded reader over bytes that somebody else wrote: every read is checked against what is
- * left, every failure names the file and the offset. Little-endian.
+ * A bounded reader over bytes that somebody else wrote: every read is checked against
+ * what is left, every failure names the file and the offset. Little-endian.
  */
 #ifndef RLAIF_BASE_READER_H
 #define RLAIF_BASE_READER_H
@@ -22,7 +22,10 @@ static inline size_t reader_left(const struct reader *r)
 {
     return r->size - r->pos;
 }
-/* `what` names the field in the message: "FILE: byte 0x18: the file ends inside WHAT (needs 8 bytes, 3 left)". */
+/*
+ * `what` names the field: "FILE: byte 0x18: the file ends inside WHAT (needs 8 bytes, 3
+ * left)".
+ */
 int reader_bytes(struct reader *r, size_t len, const uint8_t **out, const char *what,
                  struct error *err);
 int reader_u8(struct reader *r, uint8_t *out, const char *what, struct error *err);
