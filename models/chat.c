@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "models/chat.h"
 
 #include <stdlib.h>
@@ -269,7 +271,7 @@ static int write_all(struct writer *w, const struct chat_style *style,
         write_framed(w, f->system, style->default_system, strlen(style->default_system), err))
         return -1;
     for (size_t i = 0; i < n; i++) {
-        enum role role;
+        enum role role = ROLE_USER;
         if (find_role(messages[i].role, &role, err))
             return -1;
         if (role == ROLE_SYSTEM && f->flags & CHAT_FOLD_SYSTEM) {
