@@ -1,0 +1,367 @@
+/*
+ * The ops in AVX2 and FMA. Compiled for any x86-64 (the instructions are asked for function
+ * by function), called only where the CPU has them.
+ */
+#include "models/ops.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX2_INLINE static inline __attribute__((target("avx2,fma"), always_inline))
+
+/* Lowest argument whose exp is a normal number; below it the result is exactly 0. */
+#define EXP_LOW -87.3f
+#define EXP_HIGH 88.3f
+
+/*
+ * exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2, ln 2 in two parts; polynomial of
+ * degree 6 by Moshier's coefficients (Cephes expf). Relative error below 2e-7.
+ */
+AVX2_INLINE __m256 exp8(__m256 x)
+{
+    __m256 alive = _mm256_cmp_ps(x, _mm256_set1_ps(EXP_LOW), _CMP_GE_OQ);
+    __m256 n, p;
+    __m256i bits;
+
+    x = _mm256_max_ps(_mm256_min_ps(x, _mm256_set1_ps(EXP_HIGH)), _mm256_set1_ps(EXP_LOW));
+    n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504088896341f)),
+                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
+    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), x);
+    p = _mm256_set1_ps(1.9875691500e-4f);
+    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(1.3981999507e-3f));
+    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(8.3334519073e-3f));
+    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(4.1665795894e-2f));
+    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(1.6666665459e-1f));
+    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(5.0000001201e-1f));
+    p = _mm256_fmadd_ps(_mm256_mul_ps(p, x), x, x);
+    p = _mm256_add_ps(p, _mm256_set1_ps(1.0f));
+    bits = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return _mm256_and_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(bits)), alive);
+}
+
+AVX2_INLINE float sum8(__m256 x)
+{
+    __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+
+    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
+}
+
+AVX2_INLINE float max8(__m256 x)
+{
+    __m128 a = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+
+    a = _mm_max_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_max_ss(a, _mm_shuffle_ps(a, a, 1)));
+}
+
+AVX2 static void norm(float *out, const float *x, const float *weight, size_t n, double eps)
+{
+    __m256 a = _mm256_setzero_ps(), b = a, scales;
+    double sum = 0;
+    float scale;
+    size_t i = 0;
+
+    for (; i + 16 <= n; i += 16) {
+        __m256 u = _mm256_loadu_ps(x + i), v = _mm256_loadu_ps(x + i + 8);
+
+        a = _mm256_fmadd_ps(u, u, a);
+        b = _mm256_fmadd_ps(v, v, b);
+    }
+    for (; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    sum += (double)sum8(a) + (double)sum8(b);
+    scale = (float)(1 / sqrt(sum / (double)n + eps));
+    scales = _mm256_set1_ps(scale);
+    for (i = 0; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_mul_ps(_mm256_mul_ps(_mm256_loadu_ps(x + i), scales),
+                                                _mm256_loadu_ps(weight + i)));
+    for (; i < n; i++)
+        out[i] = x[i] * scale * weight[i];
+}
+
+AVX2 static void rope(float *x, const float *turn, size_t half)
+{
+    size_t k = 0;
+
+    for (; k + 8 <= half; k += 8) {
+        __m256 a = _mm256_loadu_ps(x + k), b = _mm256_loadu_ps(x + k + half);
+        __m256 c = _mm256_loadu_ps(turn + k), s = _mm256_loadu_ps(turn + half + k);
+
+        _mm256_storeu_ps(x + k, _mm256_fmsub_ps(a, c, _mm256_mul_ps(b, s)));
+        _mm256_storeu_ps(x + k + half, _mm256_fmadd_ps(b, c, _mm256_mul_ps(a, s)));
+    }
+    for (; k < half; k++) {
+        float a = x[k], b = x[k + half];
+
+        x[k] = a * turn[k] - b * turn[half + k];
+        x[k + half] = b * turn[k] + a * turn[half + k];
+    }
+}
+
+AVX2_INLINE __m256 swiglu8(__m256 gate, __m256 up)
+{
+    __m256 e = exp8(_mm256_sub_ps(_mm256_setzero_ps(), gate));
+
+    return _mm256_mul_ps(_mm256_div_ps(gate, _mm256_add_ps(_mm256_set1_ps(1.0f), e)), up);
+}
+
+AVX2 static void swiglu(float *out, const float *gate, const float *up, size_t n)
+{
+    float a[8] = {0}, b[8] = {0};
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, swiglu8(_mm256_loadu_ps(gate + i), _mm256_loadu_ps(up + i)));
+    if (i == n)
+        return;
+    memcpy(a, gate + i, (n - i) * sizeof(float));
+    memcpy(b, up + i, (n - i) * sizeof(float));
+    _mm256_storeu_ps(a, swiglu8(_mm256_loadu_ps(a), _mm256_loadu_ps(b)));
+    memcpy(out + i, a, (n - i) * sizeof(float));
+}
+
+/* Row i of t becomes column i. */
+AVX2_INLINE void transpose8(__m256 t[8])
+{
+    __m256 a[8], b[8];
+
+    for (int i = 0; i < 4; i++) {
+        a[2 * i] = _mm256_unpacklo_ps(t[2 * i], t[2 * i + 1]);
+        a[2 * i + 1] = _mm256_unpackhi_ps(t[2 * i], t[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        b[4 * i] = _mm256_shuffle_ps(a[4 * i], a[4 * i + 2], 0x44);
+        b[4 * i + 1] = _mm256_shuffle_ps(a[4 * i], a[4 * i + 2], 0xee);
+        b[4 * i + 2] = _mm256_shuffle_ps(a[4 * i + 1], a[4 * i + 3], 0x44);
+        b[4 * i + 3] = _mm256_shuffle_ps(a[4 * i + 1], a[4 * i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+        t[i + 4] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+    }
+}
+
+/* The first n of 8 lanes. */
+AVX2_INLINE void store_lanes(float *to, __m256 x, size_t n)
+{
+    __m128 low = _mm256_castps256_ps128(x);
+
+    if (n >= 8) {
+        _mm256_storeu_ps(to, x);
+        return;
+    }
+    if (n >= 4) {
+        _mm_storeu_ps(to, low);
+        low = _mm256_extractf128_ps(x, 1);
+        to += 4;
+        n -= 4;
+    }
+    if (n >= 2) {
+        _mm_storel_pi((__m64 *)to, low);
+        low = _mm_movehl_ps(low, low);
+        to += 2;
+        n -= 2;
+    }
+    if (n)
+        _mm_store_ss(to, low);
+}
+
+/* Up to 8 rows of a panel from row r0 on, for the whole depth. */
+AVX2_INLINE void pack_rows(float *panel, const float *rows, size_t stride, size_t have,
+                           size_t lanes, size_t tall, size_t depth)
+{
+    size_t k = 0;
+
+    for (; k + 8 <= depth; k += 8) {
+        __m256 t[8];
+
+        for (size_t r = 0; r < 8; r++)
+            t[r] = r < have ? _mm256_loadu_ps(rows + r * stride + k) : _mm256_setzero_ps();
+        transpose8(t);
+        for (size_t j = 0; j < 8; j++)
+            store_lanes(panel + (k + j) * tall, t[j], lanes);
+    }
+    for (; k < depth; k++)
+        for (size_t r = 0; r < lanes; r++)
+            panel[k * tall + r] = r < have ? rows[r * stride + k] : 0;
+}
+
+AVX2 static void pack(float *panel, const float *rows, size_t stride, size_t n_rows, size_t tall,
+                      size_t depth)
+{
+    if (tall == 6 && n_rows == 6) {
+        pack_rows(panel, rows, stride, 6, 6, 6, depth);
+        return;
+    }
+    for (size_t r0 = 0; r0 < tall; r0 += 8) {
+        size_t lanes = tall - r0 < 8 ? tall - r0 : 8;
+        size_t have = n_rows <= r0 ? 0 : n_rows - r0 < lanes ? n_rows - r0 : lanes;
+
+        if (lanes == 8 && have == 8)
+            pack_rows(panel + r0, rows + r0 * stride, stride, 8, 8, tall, depth);
+        else
+            pack_rows(panel + r0, rows + r0 * stride, stride, have, lanes, tall, depth);
+    }
+}
+
+AVX2 static float largest(const float *x, size_t n)
+{
+    __m256 a = _mm256_set1_ps(-INFINITY), b = a;
+    float max;
+    size_t i = 0;
+
+    for (; i + 16 <= n; i += 16) {
+        a = _mm256_max_ps(a, _mm256_loadu_ps(x + i));
+        b = _mm256_max_ps(b, _mm256_loadu_ps(x + i + 8));
+    }
+    max = max8(_mm256_max_ps(a, b));
+    for (; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    return max;
+}
+
+AVX2 static double logsumexp(const float *x, size_t n)
+{
+    float max = largest(x, n), tail[8];
+    __m256 tops = _mm256_set1_ps(max);
+    __m256d low = _mm256_setzero_pd(), high = low;
+    double parts[4], sum = 0;
+
+    for (size_t i = 0; i < n; i += 8) {
+        const float *from = x + i;
+        __m256 e;
+
+        if (i + 8 > n) {
+            for (size_t j = 0; j < 8; j++)
+                tail[j] = i + j < n ? from[j] : -INFINITY;
+            from = tail;
+        }
+        e = exp8(_mm256_sub_ps(_mm256_loadu_ps(from), tops));
+        low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(e)));
+        high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(e, 1)));
+    }
+    _mm256_storeu_pd(parts, _mm256_add_pd(low, high));
+    for (int i = 0; i < 4; i++)
+        sum += parts[i];
+    return (double)max + log(sum);
+}
+
+AVX2 static void scores(float *s, const float *q, const float *k, size_t head_dim)
+{
+    __m256 a[ATTEND_ROWS], b[ATTEND_ROWS];
+
+    for (int r = 0; r < ATTEND_ROWS; r++)
+        a[r] = b[r] = _mm256_setzero_ps();
+    for (size_t d = 0; d < head_dim; d++) {
+        __m256 k0 = _mm256_loadu_ps(k + d * KV_PAGE), k1 = _mm256_loadu_ps(k + d * KV_PAGE + 8);
+
+#pragma GCC unroll 6
+        for (int r = 0; r < ATTEND_ROWS; r++) {
+            __m256 x = _mm256_broadcast_ss(q + r * ATTEND_STRIDE + d);
+
+            a[r] = _mm256_fmadd_ps(x, k0, a[r]);
+            b[r] = _mm256_fmadd_ps(x, k1, b[r]);
+        }
+    }
+    for (int r = 0; r < ATTEND_ROWS; r++) {
+        _mm256_storeu_ps(s + r * ATTEND_KEYS, a[r]);
+        _mm256_storeu_ps(s + r * ATTEND_KEYS + 8, b[r]);
+    }
+}
+
+AVX2 static float soften(float *s, float *max, float *sum)
+{
+    __m256 e[ATTEND_KEYS / 8], tops, total;
+    float top, scale, scales[8];
+
+    total = _mm256_loadu_ps(s);
+    for (int i = 1; i < ATTEND_KEYS / 8; i++)
+        total = _mm256_max_ps(total, _mm256_loadu_ps(s + 8 * i));
+    top = max8(total);
+    top = top > *max ? top : *max;
+    tops = _mm256_set1_ps(top);
+    for (int i = 0; i < ATTEND_KEYS / 8; i++) {
+        e[i] = exp8(_mm256_sub_ps(_mm256_loadu_ps(s + 8 * i), tops));
+        _mm256_storeu_ps(s + 8 * i, e[i]);
+    }
+    total = e[0];
+    for (int i = 1; i < ATTEND_KEYS / 8; i++)
+        total = _mm256_add_ps(total, e[i]);
+    _mm256_storeu_ps(scales, exp8(_mm256_set1_ps(*max - top)));
+    scale = scales[0];
+    *max = top;
+    *sum = *sum * scale + sum8(total);
+    return scale;
+}
+
+/* Dimensions d .. d + 16 (or 8) of the values of six queries. */
+AVX2_INLINE void values_strip(float *out, const float *p, const float *const *v, size_t n_pages,
+                              size_t padded, const float *scale, bool both)
+{
+    __m256 a[ATTEND_ROWS], b[ATTEND_ROWS];
+
+    for (int r = 0; r < ATTEND_ROWS; r++) {
+        __m256 factor = _mm256_set1_ps(scale[r]);
+
+        a[r] = _mm256_mul_ps(_mm256_loadu_ps(out + r * ATTEND_STRIDE), factor);
+        b[r] = both ? _mm256_mul_ps(_mm256_loadu_ps(out + r * ATTEND_STRIDE + 8), factor)
+                    : _mm256_setzero_ps();
+    }
+    for (size_t page = 0; page < n_pages; page++, p += KV_PAGE) {
+        const float *row = v[page];
+
+        for (size_t j = 0; j < KV_PAGE; j++, row += padded) {
+            __m256 v0 = _mm256_loadu_ps(row);
+            __m256 v1 = both ? _mm256_loadu_ps(row + 8) : _mm256_setzero_ps();
+
+#pragma GCC unroll 6
+            for (int r = 0; r < ATTEND_ROWS; r++) {
+                __m256 x = _mm256_broadcast_ss(p + r * ATTEND_KEYS + j);
+
+                a[r] = _mm256_fmadd_ps(x, v0, a[r]);
+                if (both)
+                    b[r] = _mm256_fmadd_ps(x, v1, b[r]);
+            }
+        }
+    }
+    for (int r = 0; r < ATTEND_ROWS; r++) {
+        _mm256_storeu_ps(out + r * ATTEND_STRIDE, a[r]);
+        if (both)
+            _mm256_storeu_ps(out + r * ATTEND_STRIDE + 8, b[r]);
+    }
+}
+
+AVX2 static void values(float *out, const float *p, const float *const *v, size_t n_pages,
+                        size_t padded, const float *scale)
+{
+    const float *at[ATTEND_KEYS / KV_PAGE];
+
+    for (size_t d = 0; d < padded; d += 16) {
+        for (size_t page = 0; page < n_pages; page++)
+            at[page] = v[page] + d;
+        if (d + 16 <= padded)
+            values_strip(out + d, p, at, n_pages, padded, scale, true);
+        else
+            values_strip(out + d, p, at, n_pages, padded, scale, false);
+    }
+}
+
+const struct ops_f32 ops_avx2_f32 = {
+    .norm = norm,
+    .rope = rope,
+    .swiglu = swiglu,
+    .pack = pack,
+    .logsumexp = logsumexp,
+    .largest = largest,
+    .scores = scores,
+    .soften = soften,
+    .values = values,
+};
+
+#endif

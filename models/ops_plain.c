@@ -1,0 +1,38 @@
+#include "models/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+/* exp(-INFINITY) is exactly 0, which masking relies on. */
+static float exponential_f32(float x)
+{
+    return expf(x);
+}
+
+static double exponential_f64(double x)
+{
+    return exp(x);
+}
+
+#define REAL_BITS 32
+#include "models/ops_template.h"
+#undef REAL_BITS
+#define REAL_BITS 64
+#include "models/ops_template.h"
+#undef REAL_BITS
+
+const struct ops_f32 *ops_choose_f32(enum simd simd)
+{
+#if defined(__x86_64__)
+    if (simd == SIMD_AVX2)
+        return &ops_avx2_f32;
+#endif
+    (void)simd;
+    return &ops_plain_f32;
+}
+
+const struct ops_f64 *ops_choose_f64(enum simd simd)
+{
+    (void)simd;
+    return &ops_plain_f64;
+}
