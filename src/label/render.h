@@ -42,6 +42,7 @@ struct rendered {
     size_t n_ranges, ranges_cap;
     struct tokens tokens;        /* empty without a model */
     int cut_lines;               /* lines taken from the end of the context */
+    size_t last_text, last_token; /* where the text that was encoded last begins: all of it, or the assistant's turn */
 };
 void rendered_release(struct rendered *rendered);
 
@@ -67,7 +68,8 @@ struct render_call {
     enum order order;      /* pointwise: which response is {{first}} */
     const char *rationale; /* as generated, len bytes; used only when cot is on */
     size_t rationale_len;
-    bool no_context;       /* null test: the context is empty */
+    const struct rendered *first; /* second pass: what the first pass was, for the same cut; else NULL */
+    bool no_context;       /* null test: context, title and group are empty */
 };
 /* Cuts whole lines from the end of the context until it fits; an error when even an empty context does not. */
 int render(const struct renderer *renderer, const struct render_call *call, struct rendered *out,
