@@ -124,6 +124,9 @@ static void fill_info(struct model *m)
     info->ffn = c->ffn;
     info->vocab = c->vocab;
     info->context = c->context;
+    snprintf(info->tokenizer, sizeof info->tokenizer, "%s", m->tokenizer->name);
+    if (m->chat.format)
+        snprintf(info->chat, sizeof info->chat, "%s", m->chat.format->name);
 }
 
 /* ---- open and close ---- */
@@ -141,6 +144,9 @@ static int load(struct model *m, const void *data, size_t size, struct error *er
 {
     if (gguf_parse(&m->gguf, data, size, m->path, err) ||
         network_load(&m->network, &m->gguf, err))
+        return -1;
+    m->tokenizer = tokenizer_new(&m->gguf, (uint32_t)m->network.config.vocab, err);
+    if (!m->tokenizer || chat_style_load(&m->chat, &m->gguf, err))
         return -1;
     fill_info(m);
     return 0;
@@ -176,6 +182,8 @@ void model_close(struct model *model)
 {
     if (!model)
         return;
+    chat_style_release(&model->chat);
+    tokenizer_free(model->tokenizer);
     network_release(&model->network);
     gguf_release(&model->gguf);
     if (model->map)
@@ -201,6 +209,57 @@ const struct tf_config *model_config(const struct model *model)
 const struct tf_weights *model_weights(const struct model *model)
 {
     return &model->network.weights;
+}
+
+/* ---- text ---- */
+
+int model_encode(const struct model *model, const char *text, size_t len, struct tokens *out,
+                 struct error *err)
+{
+    return tokenizer_encode(model->tokenizer, text, len, out, err);
+}
+
+void model_decode(const struct model *model, int32_t id, bool special, struct buf *out)
+{
+    tokenizer_decode(model->tokenizer, id, special, out);
+}
+
+bool model_is_end(const struct model *model, int32_t id)
+{
+    for (int i = 0; i < model->tokenizer->n_ends; i++)
+        if (model->tokenizer->ends[i] == id)
+            return true;
+    return false;
+}
+
+int32_t model_bos(const struct model *model)
+{
+    return model->tokenizer->add_bos ? model->tokenizer->bos : -1;
+}
+
+static int unknown_format(const struct model *model, const char *format, struct error *err)
+{
+    char names[128] = "";
+    for (const char *const *name = chat_formats(); *name; name++) {
+        strcat(names, name == chat_formats() ? "" : ", ");
+        strcat(names, *name);
+    }
+    if (format)
+        error_set(err, ERROR_USAGE, "the chat format '%.40s' is not known", format);
+    else
+        error_set(err, ERROR_DATA, "%s has no chat template that is known", model->path);
+    return error_hint(err, "name one of: %s", names);
+}
+
+int model_chat(const struct model *model, const char *format, const struct chat_message *messages,
+               size_t n, bool open_assistant, struct tokens *out, struct buf *text,
+               struct error *err)
+{
+    const struct chat_format *f = format ? chat_format_find(format) : model->chat.format;
+    if (!f)
+        return unknown_format(model, format, err);
+    return chat_encode(model->tokenizer, &model->chat, f, messages, n, open_assistant, out, text,
+                       err);
 }
 
 /* ---- checks that take time ---- */

@@ -15,12 +15,11 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "models/chat.h"
 #include "models/gguf.h"
 #include "models/lm.h"
 #include "models/network.h"
-
-struct tokenizer;
-struct chat_style;
+#include "models/tokenizer.h"
 
 /* What identifies the file on the disk, as it was when it was opened. */
 struct file_id {
@@ -37,7 +36,7 @@ struct model {
     struct gguf gguf;
     struct network network;
     struct tokenizer *tokenizer;
-    struct chat_style *chat;
+    struct chat_style chat;
     struct model_info info;
     char *cache_dir; /* or NULL */
     pthread_mutex_t hash_lock; /* guards hash */

@@ -80,13 +80,13 @@ void decode_f32(const void *blocks, float *out, size_t n)
     memcpy(out, blocks, n * sizeof *out);
 }
 
-DECODER(decode_f16)
 DECODER(decode_bf16)
-DECODER(decode_q8_0)
-DECODER(decode_q4_0)
-DECODER(decode_q4_1)
-DECODER(decode_q5_0)
-DECODER(decode_q5_1)
+DECODER_CHOICE(decode_f16)
+DECODER_CHOICE(decode_q8_0)
+DECODER_CHOICE(decode_q4_0)
+DECODER_CHOICE(decode_q4_1)
+DECODER_CHOICE(decode_q5_0)
+DECODER_CHOICE(decode_q5_1)
 
 static const struct weight_format formats[] = {
     {WEIGHT_F32, "F32", 1, 4, decode_f32},

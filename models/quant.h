@@ -33,21 +33,24 @@ static inline float float_from_bits(uint32_t bits)
     return f;
 }
 
-/* IEEE binary16 to binary32, exact, NaN and infinities kept. */
+static inline uint32_t bits_of_float(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+/* IEEE binary16 to binary32, exact, NaN and infinities kept; masks in place of branches. */
 static inline float half_to_float(uint16_t h)
 {
-    const uint32_t exponent = h & 0x7c00u;
-    uint32_t bits = ((uint32_t)(h & 0x7fffu) << 13) + (112u << 23);
-    if (exponent == 0x7c00u)
-        bits += 112u << 23;
-    if (exponent == 0) /* 2^-14 (1 + m/1024) - 2^-14: no denormal on the way */
-        bits += 1u << 23;
-    float f = float_from_bits(bits);
-    if (exponent == 0)
-        f -= float_from_bits(113u << 23);
-    uint32_t out;
-    memcpy(&out, &f, sizeof out);
-    return float_from_bits(out | (uint32_t)(h & 0x8000u) << 16);
+    const uint32_t low = (uint32_t)(h & 0x7fffu) << 13, exponent = low & (31u << 23);
+    const uint32_t special = -(uint32_t)(exponent == 31u << 23);
+    const uint32_t normal = low + (112u << 23) + (special & 112u << 23);
+    /* 2^-14 (1 + m/1024) - 2^-14: no denormal on the way */
+    const float sub = float_from_bits(low + (113u << 23)) - float_from_bits(113u << 23);
+    const uint32_t zero = -(uint32_t)(exponent == 0);
+    return float_from_bits((normal & ~zero) | (bits_of_float(sub) & zero) |
+                           (uint32_t)(h & 0x8000u) << 16);
 }
 
 static inline float load_half(const uint8_t *p)
@@ -78,32 +81,45 @@ void decode_q5_k(const void *blocks, float *out, size_t n);
 void decode_q6_k(const void *blocks, float *out, size_t n);
 
 /*
- * A decoder is one inline body compiled twice: for any CPU and for AVX2. There is no fused
- * multiply-add in either, so both give the same bits and nobody needs to choose.
+ * A decoder is a body in plain C, and one for AVX2: the same body compiled again, or one by
+ * hand (quant_avx2.c) where the compiler makes too little of it. No fused multiply-add in
+ * either, so both give the same bits and nobody needs to choose.
  */
-#if defined(__x86_64__)
-#define DECODER(name)                                                              \
-    __attribute__((target("avx2"))) static void name##_avx2(const uint8_t *blocks, \
-                                                            float *out, size_t n)  \
-    {                                                                              \
-        name##_body(blocks, out, n);                                               \
-    }                                                                              \
-    void name(const void *blocks, float *out, size_t n)                            \
-    {                                                                              \
-        if (__builtin_cpu_supports("avx2"))                                        \
-            name##_avx2(blocks, out, n);                                           \
-        else                                                                       \
-            name##_body(blocks, out, n);                                           \
-    }
-#else
-#define DECODER(name)                                   \
+#define DECODER_BODY(name)                                                        \
+    static inline __attribute__((always_inline)) void name##_body(                \
+        const uint8_t *restrict blocks, float *restrict out, size_t n)
+#define DECODER_PLAIN(name)                             \
     void name(const void *blocks, float *out, size_t n) \
     {                                                   \
         name##_body(blocks, out, n);                    \
     }
+#if defined(__x86_64__)
+bool decode_has_avx2(void);
+#define DECODER_CHOICE(name)                            \
+    void name(const void *blocks, float *out, size_t n) \
+    {                                                   \
+        if (decode_has_avx2())                          \
+            name##_avx2(blocks, out, n);                \
+        else                                            \
+            name##_body(blocks, out, n);                \
+    }
+#define DECODER(name)                                                                      \
+    __attribute__((target("avx2,f16c"))) static void name##_avx2(const uint8_t *blocks,    \
+                                                                 float *out, size_t n)     \
+    {                                                                                      \
+        name##_body(blocks, out, n);                                                       \
+    }                                                                                      \
+    DECODER_CHOICE(name)
+void decode_f16_avx2(const uint8_t *blocks, float *out, size_t n);
+void decode_q8_0_avx2(const uint8_t *blocks, float *out, size_t n);
+void decode_q4_0_avx2(const uint8_t *blocks, float *out, size_t n);
+void decode_q4_1_avx2(const uint8_t *blocks, float *out, size_t n);
+void decode_q5_0_avx2(const uint8_t *blocks, float *out, size_t n);
+void decode_q5_1_avx2(const uint8_t *blocks, float *out, size_t n);
+void decode_iq4_nl_avx2(const uint8_t *blocks, float *out, size_t n);
+#else
+#define DECODER(name) DECODER_PLAIN(name)
+#define DECODER_CHOICE(name) DECODER_PLAIN(name)
 #endif
-#define DECODER_BODY(name)                                                        \
-    static inline __attribute__((always_inline)) void name##_body(                \
-        const uint8_t *restrict blocks, float *restrict out, size_t n)
 
 #endif

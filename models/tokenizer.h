@@ -1,0 +1,100 @@
+/*
+ * Text to token ids and back: byte-level BPE (merges by rank inside words that a pre-tokenizer
+ * cuts) and SentencePiece's BPE (merges by score over the whole text, bytes for what is not in
+ * the vocabulary). Both merge by a heap over a linked list: O(n log n) for any text.
+ *
+ * Plain text can give tokens of type normal and byte only. Control, user-defined and unused
+ * tokens are not in the tables that encoding looks into, so no spelling in a text reaches them.
+ *
+ * Pieces point into the model file. Immutable after tokenizer_new, any thread may encode.
+ */
+#ifndef RLAIF_MODELS_TOKENIZER_H
+#define RLAIF_MODELS_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "models/gguf.h"
+#include "models/lm.h"
+#include "src/base/buf.h"
+#include "src/base/error.h"
+
+enum piece_type {
+    PIECE_NORMAL = 1,
+    PIECE_UNKNOWN = 2,
+    PIECE_CONTROL = 3,
+    PIECE_USER = 4, /* an added token: text of its own, never made from data */
+    PIECE_UNUSED = 5,
+    PIECE_BYTE = 6,
+};
+
+struct piece {
+    const char *text; /* as in the file: byte-level alphabet, or with U+2581 for a blank */
+    uint32_t len;
+    uint8_t type;
+};
+
+enum tokenizer_kind { TOKENIZER_BPE, TOKENIZER_SPM };
+
+/* A row of the table of pre-tokenizers (tokenizer_split.c). */
+struct splitter {
+    const char *name;    /* "smollm" */
+    const char *aliases; /* other values of tokenizer.ggml.pre, separated by blanks */
+    bool whole_words;    /* a word that is a token is that token, whatever the merges say */
+    bool bos;            /* whether a text begins with BOS when the file does not say */
+    /* Bytes of the first word of text[0..len), len > 0; at least 1. */
+    size_t (*next)(const char *text, size_t len);
+};
+const struct splitter *splitter_find(struct gguf_string name);
+/* "smollm, gpt-2, ..." for messages. */
+void splitter_names(char *out, size_t out_size);
+
+struct merge {
+    uint64_t pair; /* left id << 32 | right id */
+    uint32_t rank; /* lower merges first */
+    uint32_t result;
+};
+
+struct tokenizer {
+    enum tokenizer_kind kind;
+    const struct splitter *splitter; /* BPE */
+    char name[32];
+    struct piece *pieces;
+    uint32_t n_pieces;
+    uint32_t *slots; /* text -> id + 1, 0: free; normal pieces only */
+    size_t n_slots;
+    struct merge *merges; /* by hash of the pair; result UINT32_MAX: free */
+    size_t n_merge_slots;
+    const uint8_t *scores; /* SPM: n_pieces f32, little-endian, perhaps not aligned */
+    uint32_t max_len;      /* bytes of the longest normal piece */
+    uint64_t seed;         /* of the hash tables: nobody can prepare collisions */
+    int32_t byte_ids[256]; /* -1: none */
+    uint32_t *specials;    /* ids of control and user-defined pieces */
+    size_t n_specials;
+    int32_t bos, eos, eot, eom, unknown; /* -1: none */
+    bool add_bos, add_space;
+    int32_t ends[16];
+    int n_ends;
+};
+
+/* Checks arrays, lengths, types, merges and special ids; n_vocab: rows of the embedding. Errors name key and offset. */
+struct tokenizer *tokenizer_new(const struct gguf *gguf, uint32_t n_vocab, struct error *err);
+void tokenizer_free(struct tokenizer *t); /* NULL is fine */
+
+int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, struct tokens *out,
+                     struct error *err);
+void tokenizer_decode(const struct tokenizer *t, int32_t id, bool special, struct buf *out);
+/* The control or user-defined piece of exactly this text, or -1. Only the program's own markers are looked up. */
+int32_t tokenizer_special(const struct tokenizer *t, const char *text, size_t len);
+
+/* Inside the folder. The id of a normal piece, or -1. */
+int32_t tokenizer_find(const struct tokenizer *t, const char *text, size_t len);
+/* NULL when the pair does not merge. */
+const struct merge *tokenizer_merge(const struct tokenizer *t, uint32_t left, uint32_t right);
+float tokenizer_score(const struct tokenizer *t, uint32_t id);
+/* GPT-2's alphabet: the printable character that stands for a byte, and back (-1: none). */
+uint32_t byte_to_letter(uint8_t byte);
+int letter_to_byte(uint32_t code);
+
+#endif
