@@ -63,6 +63,8 @@ struct pair_list {
     size_t n, cap;
 };
 
+void pair_init(struct pair *pair);    /* zeroed, NaN golds; its texts are malloced by whoever fills it */
+void pair_release(struct pair *pair); /* the texts, votes and tags */
 void pair_list_init(struct pair_list *list);
 void pair_list_release(struct pair_list *list);
 /* A zeroed pair (NaN golds) at the end of the list; valid until the next add. Its texts are malloced and owned by the list. */
