@@ -25,6 +25,7 @@ enum command_flags {
     COMMAND_SILENT = 1 << 3,  /* no data with `as json` (label, wait) */
     COMMAND_SHELL = 1 << 4,   /* dot command of the shell itself, not journalled */
     COMMAND_MODEL = 1 << 5,   /* wants the open model */
+    COMMAND_ANY_KEY = 1 << 6, /* keys are names that run looks up itself (set) */
 };
 
 /* What completes a reference or a value. */
@@ -84,7 +85,7 @@ int call_get_real(const struct call *call, const char *key, double min, double m
 
 /*
  * Parses one command from *text and moves *text behind it (and its `;`). 0; 1: nothing left; -1: error with the column.
- * Quotes '..' and ".." group, \ takes the next character, # begins a comment.
+ * Quotes '..' and ".." group, \ takes the next character; # where a verb is due begins a comment to the end of the line.
  */
 int call_parse(struct workbench *wb, const char **text, struct call *out, struct error *err);
 void call_release(struct call *call);
