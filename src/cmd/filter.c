@@ -4,6 +4,8 @@
 
 #include <math.h>
 #include <pcre2.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -241,9 +243,15 @@ void filter_free(struct filter *filter)
     free(filter);
 }
 
-static int filter_error(struct error *err, size_t at, const char *format, const char *word)
+__attribute__((format(printf, 3, 4))) static int filter_error(struct error *err, size_t at,
+                                                              const char *format, ...)
 {
-    error_set(err, ERROR_USAGE, format, word);
+    char text[sizeof err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    error_set(err, ERROR_USAGE, "%s", text);
     if (err)
         err->column = (int64_t)at + 1;
     return -1;
@@ -300,7 +308,7 @@ static int read_value(const char *text, size_t *pos, struct buf *out, struct err
             buf_addc(out, text[i++]);
         }
         if (!text[i])
-            return filter_error(err, open, "a quote is not closed%s", "");
+            return filter_error(err, open, "a quote is not closed");
         i++;
     } else {
         while (text[i] && text[i] != ' ' && text[i] != '\t' && text[i] != '|')
@@ -354,10 +362,9 @@ static int read_term(const char *text, size_t *pos, struct term *term, struct er
         return sign ? filter_error(err, i, "%s stands alone and takes no value", name) : 0;
     }
     if (sign == 0)
-        return filter_error(err, i, term->field->kind == FIELD_NUMBER
-                                        ? "%s wants a comparison such as <.2"
-                                        : "%s wants =value, :value or ~pattern",
-                            name);
+        return filter_error(err, i, "%s wants %s", name,
+                            term->field->kind == FIELD_NUMBER ? "a comparison such as <.2"
+                                                              : "=value, :value or ~pattern");
     i += sign;
     struct buf value;
     size_t at = i;
@@ -397,7 +404,7 @@ struct filter *filter_compile(const char *text, struct error *err)
             break;
         if (text[i] == '|') {
             if (filter->n == 0 || or_before) {
-                filter_error(err, i, "there is nothing before this |%s", "");
+                filter_error(err, i, "there is nothing before this |");
                 goto fail;
             }
             or_before = true;
@@ -413,7 +420,7 @@ struct filter *filter_compile(const char *text, struct error *err)
     }
     if (!or_before)
         return filter;
-    filter_error(err, i, "there is nothing behind the last |%s", "");
+    filter_error(err, i, "there is nothing behind the last |");
 fail:
     filter_free(filter);
     return NULL;

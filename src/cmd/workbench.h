@@ -18,7 +18,9 @@
 #include "src/label/label.h"
 #include "src/store/store.h"
 
+struct label_message;
 struct sink;
+struct watch;
 
 /* A set in memory: loaded when first asked for, kept until the workbench closes or the set grows. */
 struct set_index {
@@ -49,9 +51,15 @@ struct workbench {
     struct engine_options engine_options;
     struct set_index **sets;
     size_t n_sets;
+    struct judging **judgings;
+    size_t n_judgings;
     char *current_set;
     char *last_prompt;      /* what `show` takes when no prompt is named */
-    const struct sink *sink; /* of the command that runs now; talk outside of commands goes to the front end's */
+    const struct sink *sink;  /* of the command that runs now, NULL: none runs */
+    const struct sink *front; /* the front end's: job lines go there */
+    struct watch *watch;      /* `watch prompt FILE`, NULL: none */
+    void (*on_label)(void *ctx, const struct label_message *message); /* TUI: rows as they come; may be NULL */
+    void *on_label_ctx;
     struct cancel interrupt; /* Ctrl-C */
     bool readonly, quit;
     uint64_t generation;    /* counts changes that views must redraw */
@@ -70,12 +78,37 @@ struct model *workbench_model(struct workbench *wb, struct error *err);
 struct engine *workbench_engine(struct workbench *wb, struct error *err);
 /* "summary-base", "summary-base@2", "p3", NULL: the last used. Release the row. */
 int workbench_prompt(struct workbench *wb, const char *ref, struct prompt_row *out, struct error *err);
-/* Judged rows of a set by one prompt version and labeler, in set order. *out is malloced, *n its length;
- * the label rows behind it stay in *rows (release after use). */
-int workbench_judged(struct workbench *wb, struct set_index *set, int64_t prompt_id,
-                     const char *labeler, struct label_list *rows, struct judged **out, size_t *n,
-                     struct error *err);
+/*
+ * What one labeler said of a set with one prompt version: loaded from the store once, then kept up to date by
+ * the messages of the jobs. rows is in set order and as long as the set; pairs never asked have asked[] false.
+ */
+struct judging {
+    const struct set_index *set;
+    int64_t prompt_id;
+    char *labeler;
+    struct label_list labels;
+    int32_t *first, *next;  /* chains of label rows by pair: indices into labels, -1: none */
+    struct judged *rows;
+    size_t n_asked;
+    bool one_order;         /* an imported judge that was asked once a pair */
+};
+/* Owned by the workbench; valid until pairs of the set are written. Never NULL but for errors. */
+struct judging *workbench_judging(struct workbench *wb, struct set_index *set, int64_t prompt_id,
+                                  const char *labeler, struct error *err);
+/* Which labels of the set a command means: prompt_ref and labeler may be NULL (any), the newest match is taken.
+ * When there are none the error says what to type. Frees nothing: *labeler is malloced. */
+int workbench_find_labels(struct workbench *wb, struct set_index *set, const char *prompt_ref,
+                          const char *labeler_ref, int64_t *prompt_id, char **labeler,
+                          struct error *err);
+/* "summary-base@2" for a prompt id, "-" for 0. Owned by the caller. */
+char *workbench_prompt_name(struct workbench *wb, int64_t prompt_id);
 /* Job messages and state changes; call when jobs_wake_fd is readable. */
 void workbench_poll(struct workbench *wb);
+/* One line of talk to whoever listens: the running command's sink, else the front end. Sanitised here. */
+void workbench_say(struct workbench *wb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Forgets what is in memory of a set, after its pairs were changed. */
+void workbench_forget_set(struct workbench *wb, int64_t set_id);
+/* The name under which the open model labels: "model:NAME". Opens the model. */
+int workbench_model_labeler(struct workbench *wb, char **out, struct error *err);
 
 #endif
