@@ -107,8 +107,8 @@ static bool word_is(const struct words *words, size_t i, const char *keyword)
 
 static const struct command *find_command(const char *verb, const char *noun)
 {
-    for (size_t i = 0; i < command_table_len; i++) {
-        const struct command *row = command_table[i];
+    for (size_t i = 0; i < command_count(); i++) {
+        const struct command *row = command_at(i);
         if (strcmp(row->verb, verb) == 0 && (noun ? row->noun && strcmp(row->noun, noun) == 0
                                                   : row->noun == NULL))
             return row;
@@ -120,8 +120,8 @@ static const struct command *find_command(const char *verb, const char *noun)
 static size_t collect_names(const char *verb, const char **names)
 {
     size_t n = 0;
-    for (size_t i = 0; i < command_table_len; i++) {
-        const struct command *row = command_table[i];
+    for (size_t i = 0; i < command_count(); i++) {
+        const struct command *row = command_at(i);
         const char *name = verb ? row->noun : row->verb;
         bool seen = name == NULL || (verb && strcmp(row->verb, verb) != 0);
         for (size_t k = 0; k < n && !seen; k++)
@@ -134,7 +134,7 @@ static size_t collect_names(const char *verb, const char **names)
 
 static int unknown_word(const char *what, const char *word, const char *verb, struct error *err)
 {
-    const char **names = xcalloc(command_table_len, sizeof *names);
+    const char **names = xcalloc(command_count(), sizeof *names);
     size_t n = collect_names(verb, names);
     const char *near = text_nearest(word, names, n);
 
@@ -143,9 +143,9 @@ static int unknown_word(const char *what, const char *word, const char *verb, st
     if (near) {
         const struct command *row =
             verb ? find_command(verb, near) : find_command(near, NULL);
-        for (size_t i = 0; i < command_table_len && !row; i++)
-            if (strcmp(command_table[i]->verb, near) == 0)
-                row = command_table[i];
+        for (size_t i = 0; i < command_count() && !row; i++)
+            if (strcmp(command_at(i)->verb, near) == 0)
+                row = command_at(i);
         error_hint(err, "did you mean %s? example: %s", near,
                    row && row->example ? row->example : near);
     } else if (verb) {

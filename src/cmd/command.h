@@ -54,8 +54,9 @@ struct command {
     int (*run)(struct call *call, struct error *err);
     void (*print)(const json_t *answer, struct buf *out); /* text form; NULL: the generic one */
 };
-extern const struct command *const command_table[];
-extern const size_t command_table_len;
+/* The rows of all files of this folder, in the order of help. A row stands in its file's array and nowhere else. */
+size_t command_count(void);
+const struct command *command_at(size_t i);
 /* Fills buf with "import pairs FILE.. [set=NAME] [where FILTER] [as FORMAT]". */
 void command_usage(const struct command *command, struct buf *out);
 
@@ -95,6 +96,10 @@ struct sink {
     void (*data)(void *ctx, const char *bytes, size_t len); /* a rendered answer, newline-ended */
     void (*talk)(void *ctx, const char *line);              /* progress, warnings, job lines: one sanitised line */
     void (*answer)(void *ctx, const struct call *call, const json_t *answer); /* may be NULL: TUI takes objects */
+    /* Lets a person edit a file in $EDITOR and waits; NULL: this front end cannot. */
+    int (*edit)(void *ctx, const char *path, struct error *err);
+    /* Asked for by .tui, .plain and such: the shell's own business; NULL: this front end has none. */
+    int (*shell)(void *ctx, const char *word, struct error *err);
     void *ctx;
 };
 /* Runs every command of a line; an error stops the rest unless keep_going. Returns the exit code; err has the first error. */
