@@ -278,6 +278,8 @@ static void print_version(const json_t *answer, struct buf *out)
     add_clean(out, json_object_get(answer, "prompt"), 0);
     buf_adds(out, json_is_true(json_object_get(answer, "new")) ? " is kept\n"
                                                                  : " says the same already\n");
+    if (json_object_get(answer, "probe"))
+        probe_print(answer, out);
 }
 
 /* A copy of a prompt or a file under another name. */

@@ -28,6 +28,14 @@ enum probe_change probe_compare(const struct judged *before, const struct judged
 /* Judges n pairs now with this prompt (owned by it from now on) and waits; rows: n, the caller's. Ctrl-C cancels. */
 int probe_run(struct workbench *wb, struct prompt *prompt, int64_t prompt_id, const char *labeler,
               const struct pair *const *pairs, size_t n, struct judged *rows, struct error *err);
+/* Probes a prompt (taken over) on n pairs of the current set against the version before_id (0: none): the answer's
+ * object with n, right, fixed, broke, rows. prompt_id 0: a draft. */
+json_t *probe_answer(struct workbench *wb, struct prompt *prompt, int64_t prompt_id,
+                     int64_t before_id, const char *labeler, size_t n, struct error *err);
+void probe_print(const json_t *answer, struct buf *out);
+/* The object's rows and counts from judged rows. */
+json_t *probe_json(const struct judged *before, const struct judged *after, size_t n,
+                   const char *set_name);
 /* Adds "probe" to the call's answer: the newest prompt against the version `before`. */
 int probe_after_edit(struct call *call, const struct prompt_row *before, struct error *err);
 
