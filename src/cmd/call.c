@@ -8,6 +8,7 @@
 
 #include "src/base/mem.h"
 #include "src/base/text.h"
+#include "src/cmd/workbench.h"
 
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 
@@ -364,7 +365,7 @@ int call_parse(struct workbench *wb, const char **text, struct call *out, struct
     struct error own;
     int status = -1;
 
-    *out = (struct call){.wb = wb};
+    *out = (struct call){.wb = wb, .format = wb ? (enum output_format)wb->default_format : OUTPUT_TEXT};
     while (*at && (is_blank(*at) || is_end(*at) || *at == '#'))
         at += *at == '#' ? strcspn(at, "\n") : 1;
     if (!*at) {

@@ -15,6 +15,7 @@
 #include "src/cmd/command.h"
 #include "src/cmd/builtin.h"
 #include "src/cmd/judging.h"
+#include "src/cmd/watch.h"
 #include "src/job/label_run.h"
 
 #define DEFAULT_MODEL "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -161,6 +162,13 @@ struct workbench *workbench_open(const struct workbench_options *options, struct
     wb->engine_options.cache_dir = wb->cache_dir;
     if (fresh && builtin_fill(wb, err) < 0)
         goto fail;
+    if (!options->model_path && !options->no_model) {
+        char *model = store_get_setting(wb->store, "model");
+        if (model) {
+            free(wb->model_path);
+            wb->model_path = model;
+        }
+    }
     char *current = store_get_setting(wb->store, "set");
     wb->current_set = current ? current : xstrdup("builtin");
     wb->last_prompt = store_get_setting(wb->store, "prompt");
@@ -182,6 +190,7 @@ void workbench_close(struct workbench *wb)
 {
     if (!wb)
         return;
+    watch_stop(wb);
     if (wb->jobs)
         jobs_free(wb->jobs);
     judging_free_all(wb);

@@ -62,6 +62,8 @@ struct workbench {
     void *on_label_ctx;
     struct cancel interrupt; /* Ctrl-C */
     bool readonly, quit;
+    int default_format;      /* enum output_format of answers that ask for none */
+    int script_depth;        /* scripts that read scripts */
     uint64_t generation;    /* counts changes that views must redraw */
 };
 
