@@ -137,7 +137,10 @@ void command_report(const struct error *err, enum output_format format, const st
         char line[1200];
         error_format(err, line, sizeof line);
         text_sanitise(&out, line, strlen(line), 0);
-        talk(sink, buf_str(&out));
+        if (sink->error)
+            sink->error(sink->ctx, buf_str(&out));
+        else
+            talk(sink, buf_str(&out));
     }
     buf_release(&out);
 }

@@ -95,6 +95,8 @@ void call_release(struct call *call);
 struct sink {
     void (*data)(void *ctx, const char *bytes, size_t len); /* a rendered answer, newline-ended */
     void (*talk)(void *ctx, const char *line);              /* progress, warnings, job lines: one sanitised line */
+    /* The error of a line that failed, one sanitised line; NULL: talk takes it. */
+    void (*error)(void *ctx, const char *line);
     void (*answer)(void *ctx, const struct call *call, const json_t *answer); /* may be NULL: TUI takes objects */
     /* Lets a person edit a file in $EDITOR and waits; NULL: this front end cannot. */
     int (*edit)(void *ctx, const char *path, struct error *err);
