@@ -18,7 +18,6 @@
 struct batch {
     struct front *front;
     struct sink sink;
-    bool mode_shown;  /* the answer was printed in the mode of .mode: data comes once more */
     bool out_failed;  /* standard output cannot be written */
     int out_errno;
     bool error_shown; /* the running line's error was said on standard error */
@@ -35,29 +34,9 @@ static void put(struct batch *batch, const char *bytes, size_t len)
         cancel_ask(&batch->front->wb->interrupt);
 }
 
-static void on_answer(void *ctx, const struct call *call, const json_t *answer)
-{
-    struct batch *batch = ctx;
-    struct buf text;
-
-    batch->mode_shown = false;
-    if (!front_mode_applies(batch->front, call))
-        return;
-    buf_init(&text, (size_t)1 << 30);
-    if (!(call->command->flags & COMMAND_SILENT))
-        answer_render(call, answer, batch->front->mode, &text);
-    if (text.len > 0)
-        put(batch, text.data, text.len);
-    batch->mode_shown = true;
-    buf_release(&text);
-}
-
 static void on_data(void *ctx, const char *bytes, size_t len)
 {
-    struct batch *batch = ctx;
-    if (!batch->mode_shown)
-        put(batch, bytes, len);
-    batch->mode_shown = false;
+    put(ctx, bytes, len);
 }
 
 static void on_talk(void *ctx, const char *line)
@@ -185,7 +164,7 @@ int batch_run(struct front *front)
     int code = 0;
 
     batch.sink = (struct sink){.data = on_data, .talk = on_talk, .error = on_error,
-                               .answer = on_answer, .edit = on_edit, .shell = on_shell,
+                               .edit = on_edit, .shell = on_shell,
                                .ctx = &batch};
     front->now = front->want = FRONT_BATCH;
     front->wb->front = &batch.sink;

@@ -1,5 +1,5 @@
 /*
- * What the front ends share: the workbench, the settings of the shell itself (.mode, .plain), and
+ * What the front ends share: the workbench, the settings of the shell itself (.plain, .debug), and
  * which front end is wanted next. Main's thread only.
  */
 #ifndef RLAIF_UI_FRONT_H
@@ -20,26 +20,22 @@ struct front {
     bool plain;                  /* lines only, words instead of colours */
     bool color, utf8;
     bool debug;                  /* .debug: frames and bytes in the status line */
-    enum output_format mode;     /* .mode: for lines that name no format */
     enum front_end now, want;    /* the loop switches when they differ */
     bool done;                   /* leave */
     int code;                    /* the exit code so far */
-    int depth;                   /* .read inside .read */
     const char *file;            /* script that runs, NULL: none */
     long line;
 };
 
-/* ---- shell words: .read .mode .plain .tui .readonly .debug .help .quit (shell.c) ---- */
+/* ---- lines, scripts, and the words that are the shell's: .tui .plain .debug (shell.c) ---- */
 
-/* `sink` is the front end's, for .read and for what a word answers. */
+/* `sink` is the front end's own. */
 int shell_word(struct front *front, const struct sink *sink, const char *word, struct error *err);
 /* Runs one line. A line that fails is reported on the sink; returns the exit code. */
 int front_run(struct front *front, const char *line, const struct sink *sink, bool keep_going);
 /* Runs a script; errors name FILE:LINE. "-" is standard input. Returns the exit code. */
 int script_run(struct front *front, const char *path, const struct sink *sink, bool keep_going,
                struct error *err);
-/* For sink.answer: shows the answer in the mode that .mode chose. True: it did, data is done. */
-bool front_mode_applies(const struct front *front, const struct call *call);
 
 /* Writes all bytes to a descriptor; -1 with errno when it cannot. */
 int write_all(int fd, const char *bytes, size_t len);

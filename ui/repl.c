@@ -24,7 +24,6 @@ struct repl {
     bool installed;   /* Readline has the terminal */
     bool welcomed;
     bool asking;      /* "leave while jobs run?" waits for y or n */
-    bool mode_shown;
     char *kept;       /* a half-typed line while the TUI is on */
     int kept_point;
     double last_interrupt; /* when Ctrl-C was pressed on an empty line */
@@ -108,28 +107,10 @@ static void show_data(const char *bytes, size_t len)
     buf_release(&clean);
 }
 
-static void on_answer(void *ctx, const struct call *call, const json_t *answer)
-{
-    struct buf text;
-    (void)ctx;
-    repl->mode_shown = false;
-    if (!front_mode_applies(repl->front, call))
-        return;
-    buf_init(&text, (size_t)1 << 30);
-    if (!(call->command->flags & COMMAND_SILENT))
-        answer_render(call, answer, repl->front->mode, &text);
-    if (text.len > 0)
-        show_data(text.data, text.len);
-    repl->mode_shown = true;
-    buf_release(&text);
-}
-
 static void on_data(void *ctx, const char *bytes, size_t len)
 {
     (void)ctx;
-    if (!repl->mode_shown)
-        show_data(bytes, len);
-    repl->mode_shown = false;
+    show_data(bytes, len);
 }
 
 static int on_edit(void *ctx, const char *path, struct error *err)
@@ -443,7 +424,7 @@ struct end repl_new(struct front *front)
     repl = xcalloc(1, sizeof *repl);
     repl->front = front;
     repl->sink = (struct sink){.data = on_data, .talk = on_talk, .error = on_error,
-                               .answer = on_answer, .edit = on_edit, .shell = on_shell,
+                               .edit = on_edit, .shell = on_shell,
                                .ctx = repl};
     rl_readline_name = "rlaif";
     /* LINES and COLUMNS in the environment would stop curses from following a resize. */
