@@ -93,7 +93,7 @@ void decode_q6_k(const void *blocks, float *out, size_t n);
     {                                                   \
         name##_body(blocks, out, n);                    \
     }
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(RLAIF_DECODE_PLAIN)
 bool decode_has_avx2(void);
 #define DECODER_CHOICE(name)                            \
     void name(const void *blocks, float *out, size_t n) \

@@ -2,7 +2,7 @@
  * number * d (+ m) as in the plain ones, each operation rounded by itself. */
 #include "models/quant.h"
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(RLAIF_DECODE_PLAIN)
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2,f16c")))
