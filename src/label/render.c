@@ -256,7 +256,8 @@ static int render_with(const struct renderer *rr, const struct render_call *call
         rendered_release(&body);
     } else {
         add_body(out, rr->prompt, call, context_len);
-        end_line(out, PART_SAMPLE, -1);
+        if (rr->prompt->cot_on || rr->prompt->ending[0])
+            end_line(out, PART_SAMPLE, -1);
         add_answer(out, rr->prompt, call);
         if (rr->model)
             rc = encode(rr, out, err);
