@@ -2,6 +2,10 @@
  * A labelling run: the pairs of a scope, a labeler, the store. Asks what the store does not have
  * yet, commits every answer before anybody hears of it, goes on where it was stopped. label_run()
  * is the loop itself and may be called on any thread; label_run_start() makes a job of it.
+ *
+ * An answer that the store has under the same key for another pair or prompt version (the same text
+ * in two sets, a version that differs in a comment) is not computed again: a copy of the row is
+ * kept for this pair and version, its key made from the first one's.
  */
 #ifndef RLAIF_JOB_LABEL_RUN_H
 #define RLAIF_JOB_LABEL_RUN_H
@@ -55,7 +59,9 @@ struct label_run_events {
     void *ctx;
 };
 struct label_summary {
-    size_t pairs, questions, found, asked, invalid;
+    size_t pairs, questions; /* pairs done; questions of the scope */
+    size_t done, asked;      /* questions answered, and asked of the labeler for it */
+    size_t found, invalid;   /* answered before; rows that are no label */
     size_t decided, agreed_x2; /* pairs with a reference that were labelled; half verdicts count 1 of 2 */
     double tokens, reused, seconds;
 };

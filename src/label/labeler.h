@@ -33,11 +33,12 @@ enum labeler_failure { LABELER_OK, LABELER_RETRY, LABELER_STOP, LABELER_BUDGET, 
 
 struct labeler_caps {
     bool logprobs;   /* false: text only, verdicts are parsed */
-    bool generates;  /* can write a rationale */
+    bool generates;  /* writes a rationale before each answer */
     bool pointwise;  /* rows are per response, not per order */
     bool simulated;
     bool counts_tokens;
     size_t batch;    /* questions in one call that it likes best */
+    size_t max_generated; /* tokens written for a question, at most */
     size_t in_flight; /* calls at once; 1 for a local model */
 };
 

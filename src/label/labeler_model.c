@@ -284,7 +284,8 @@ struct labeler *labeler_model_new(struct engine *engine, struct model *model, st
         l->chat_format = options->chat_format ? xstrdup(options->chat_format) : NULL;
         l->precision = options->precision ? xstrdup(options->precision) : NULL;
     }
-    l->base.caps.generates = true;
+    l->base.caps.generates = prompt->cot_on;
+    l->base.caps.max_generated = prompt->cot_on ? (size_t)prompt->cot_max_tokens : 0;
     l->base.caps.counts_tokens = true;
     l->base.caps.pointwise = prompt->pointwise;
     /* Without a rationale nothing is drawn at random: one repeat says it all. */
