@@ -148,6 +148,26 @@ static bool is_blank_text(const char *text, size_t len)
     return true;
 }
 
+/* Characters and words in one pass; only what is not ASCII has to be decoded. */
+static void measure(const char *text, size_t len, size_t *chars, size_t *words)
+{
+    bool inside = false;
+    *chars = *words = 0;
+    for (size_t i = 0, n; i < len; i += n, ++*chars) {
+        unsigned char c = (unsigned char)text[i];
+        uint32_t code = c;
+        n = 1;
+        if (c >= 0x80) {
+            code = 0xFFFD;
+            n = utf8_decode(text + i, len - i, &code);
+            n += n == 0;
+        }
+        bool space = c > 0x20 && c < 0x80 ? false : unicode_is_space(code);
+        *words += !space && !inside;
+        inside = !space;
+    }
+}
+
 static uint32_t fit_u32(size_t n)
 {
     return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
@@ -172,11 +192,15 @@ void pair_finish(struct pair *pair)
         pair->flags |= PAIR_IDENTICAL;
     if (is_blank_text(a, len_a) || is_blank_text(b, len_b))
         pair->flags |= PAIR_BLANK;
-    pair->chars_a = fit_u32(utf8_count(a, len_a));
-    pair->chars_b = fit_u32(utf8_count(b, len_b));
-    pair->words_a = fit_u32(text_words(a, len_a));
-    pair->words_b = fit_u32(text_words(b, len_b));
-    pair->words_context = fit_u32(text_words(context, len));
+    size_t chars, words;
+    measure(a, len_a, &chars, &words);
+    pair->chars_a = fit_u32(chars);
+    pair->words_a = fit_u32(words);
+    measure(b, len_b, &chars, &words);
+    pair->chars_b = fit_u32(chars);
+    pair->words_b = fit_u32(words);
+    measure(context, len, &chars, &words);
+    pair->words_context = fit_u32(words);
 }
 
 struct reference pair_reference(const struct pair *pair)

@@ -4,10 +4,12 @@
 
 #include "src/base/json.h"
 #include "src/base/text.h"
+#include "src/data/json_quick.h"
 
 void row_file_close(struct row_file *f)
 {
     json_decref(f->row.object);
+    buf_release(&f->scratch);
     csv_cells_release(&f->head);
     csv_cells_release(&f->cells);
     source_close(&f->source);
@@ -35,6 +37,7 @@ static int read_head(struct row_file *f, struct error *err)
 int row_file_open(struct row_file *f, const char *path, enum rows_as as, struct error *err)
 {
     *f = (struct row_file){.as = as};
+    buf_init(&f->scratch, RECORD_MAX);
     if (source_open(&f->source, path, err))
         return -1;
     bool json = f->source.shape != SOURCE_CSV;
@@ -54,7 +57,9 @@ static void parse_json(struct row_file *f)
 {
     struct record *r = &f->record;
     struct error problem = {0};
-    f->row.object = json_parse(r->text, r->len, f->source.path, r->line, &problem);
+    f->row.object = json_quick(r->text, r->len, &f->scratch);
+    if (!f->row.object) // something is wrong, or odd
+        f->row.object = json_parse(r->text, r->len, f->source.path, r->line, &problem);
     if (f->row.object && json_is_object(f->row.object))
         return;
     if (f->row.object) {

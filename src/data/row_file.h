@@ -13,6 +13,7 @@ struct row_file {
     enum rows_as as;
     struct record record;
     struct csv_cells head, cells;
+    struct buf scratch;
     struct row row; /* of the last row_file_next; valid until the next one */
 };
 

@@ -106,13 +106,32 @@ static void record_place(const struct record *r, size_t offset, int64_t *line, i
         *column += r->column - 1;
 }
 
+/* utf8_valid, eight bytes a step where they are ASCII. */
+static bool record_utf8(const char *text, size_t len, size_t *at)
+{
+    for (*at = 0; *at < len;) {
+        uint64_t eight;
+        uint32_t code;
+        size_t left = len - *at, n = 1;
+        if (left >= sizeof eight && (memcpy(&eight, text + *at, sizeof eight),
+                                     !(eight & UINT64_C(0x8080808080808080))))
+            n = sizeof eight;
+        else if (text[*at] & 0x80)
+            n = utf8_decode(text + *at, left, &code);
+        if (n == 0)
+            return false;
+        *at += n;
+    }
+    return true;
+}
+
 /* What every record promises; makes it a bad one otherwise. */
 static void record_check(struct source *s, struct record *r)
 {
     size_t at;
     int64_t line, column;
     const char *nul = memchr(r->text, 0, r->len);
-    if (!utf8_valid(r->text, r->len, &at)) {
+    if (!record_utf8(r->text, r->len, &at)) {
         record_place(r, at, &line, &column);
         record_bad(r, s, line, column, "not UTF-8 (byte 0x%02X)", (unsigned char)r->text[at]);
     } else if (nul) {
