@@ -120,8 +120,11 @@ static int import_format(struct import *im, const char *const *files, size_t n_f
     const struct import_options *o = im->rows.options;
     struct rows rows = im->rows;
     size_t index;
+    enum rows_as as;
     if (!o->format && (o->context || o->a || o->b)) { // columns are named: no format is looked for
-        mapped.format = "csv";
+        if (rows_sniff(files[0], &as, err))
+            return -1;
+        mapped.format = as == ROWS_JSON ? "jsonl" : "csv";
         rows.options = &mapped;
     }
     if (rows_recognise_all(&rows, &table, files, n_files, &index, err))

@@ -403,7 +403,7 @@ int source_open(struct source *s, const char *path, struct error *err)
     size_t i = s->pos;
     while (i < s->len && is_blank(s->data[i]))
         i++;
-    char c = i < s->len ? s->data[i] : 0;
+    char c = i < s->len ? s->data[i] : '{'; // nothing but blanks: lines without a record
     s->shape = c == '[' ? SOURCE_ARRAY : c == '{' ? SOURCE_LINES : SOURCE_CSV;
     s->delimiter = find_delimiter(s);
     return 0;

@@ -1,0 +1,941 @@
+/*
+ * Imports of small made-up files: one row of every format, what is refused, and malformed input
+ * with the message that a person gets.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "src/base/file.h"
+#include "src/base/mem.h"
+#include "src/data/export.h"
+#include "src/data/import.h"
+#include "src/data/post.h"
+#include "src/data/verdicts.h"
+
+/* All files of a test lie in one folder, which the tests run in: names in messages are short. */
+static char folder[] = "/tmp/test_data_import.XXXXXX";
+
+static void put(const char *name, const char *text, size_t len)
+{
+    struct error err = {0};
+    assert_int_equal(file_put(name, text, len, &err), 0);
+}
+
+static int to_buf(void *ctx, struct pair *pairs, size_t n, struct error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        export_pair_jsonl(ctx, &pairs[i]);
+    return 0;
+}
+
+/* ---- formats ---- */
+
+#define HH "\\n\\nHuman: Hi\\n\\nAssistant: Hello.\\n\\nHuman: Cake?\\n\\nAssistant:"
+
+/* What import gives, in our own JSONL without the split (a hash of the context). */
+static const struct {
+    const char *format, *text, *gives;
+} formats[] = {
+    {"rlaif",
+     "{\"id\":7,\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"r\",\"choice\":\"tie\"}],"
+     "\"gold_a\":2,\"tags\":[\"t\",\"t\"]}\n",
+     "{\"id\":\"7\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"r\",\"kind\":"
+     "\"human\",\"choice\":\"tie\"}],\"tags\":[\"t\"],\"gold_a\":2}\n"},
+    {"trl", "{\"prompt\":\"p\",\"chosen\":\"good\",\"rejected\":\"bad\"}\n",
+     "{\"context\":\"p\",\"a\":\"good\",\"b\":\"bad\",\"choices\":[{\"rater\":\"human\",\"kind\":\"human\","
+     "\"choice\":\"a\"}]}\n"},
+    {"trl",
+     "{\"prompt\":[{\"role\":\"user\",\"content\":\"p\"}],\"chosen\":[{\"role\":\"assistant\",\"content\":"
+     "\"good\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"bad\"}]}\n",
+     "{\"context\":\"p\",\"a\":\"good\",\"b\":\"bad\",\"choices\":[{\"rater\":\"human\",\"kind\":\"human\","
+     "\"choice\":\"a\"}]}\n"},
+    {"trl", /* the prompt is in the lists */
+     "{\"chosen\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"p\"},{\"role\":"
+     "\"assistant\",\"content\":\"good\"}],\"rejected\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":"
+     "\"user\",\"content\":\"p\"},{\"role\":\"assistant\",\"content\":\"bad\"}]}\n",
+     "{\"context\":\"System: s\\n\\nHuman: p\",\"a\":\"good\",\"b\":\"bad\",\"choices\":[{\"rater\":"
+     "\"human\",\"kind\":\"human\",\"choice\":\"a\"}]}\n"},
+    {"hh",
+     "{\"chosen\":\"" HH " Yes.\",\"rejected\":\"" HH " Yuck.\"}\r\n",
+     "{\"context\":\"" HH "\",\"a\":\" Yes.\",\"b\":\" Yuck.\",\"choices\":[{\"rater\":\"human\",\"kind\":"
+     "\"human\",\"choice\":\"a\"}]}\n"},
+    {"hh_answers",
+     "\r\n{\"Question\":\"Human: q\",\"Answer1\":\"Assistant: x\",\"Answer2\":\"Assistant: y\","
+     "\"Preference\":\"Answer2\"}\r\n",
+     "{\"id\":\"0\",\"context\":\"Human: q\",\"a\":\"Assistant: x\",\"b\":\"Assistant: y\",\"choices\":[{"
+     "\"rater\":\"human\",\"kind\":\"human\",\"choice\":\"b\"}]}\n"},
+    {"hhh_ab",
+     "{\"prompt\":\"?\",\"corrects\":[\" (B)\"],\"incorrects\":[\" (A)\"],\"text_correct\":\"" HH
+     " Yes.\",\"text_incorrect\":\"" HH " No.\"}\n",
+     "{\"context\":\"" HH "\",\"a\":\" No.\",\"b\":\" Yes.\",\"choices\":[{\"rater\":\"gold\",\"kind\":"
+     "\"gold\",\"choice\":\"b\"}]}\n"},
+    {"openai", /* 9 is surely the second there, 1 surely B here */
+     "{\"info\":{\"id\":\"i\",\"post\":\"p\",\"title\":\"t\",\"subreddit\":\"cats\"},\"split\":\"valid1\","
+     "\"summaries\":[{\"text\":\" x\"},{\"text\":\" y\"}],\"choice\":1,\"worker\":\"w\",\"extra\":{"
+     "\"confidence\":8}}\n",
+     "{\"title\":\"t\",\"group\":\"cats\",\"context\":\"p\",\"a\":\" x\",\"b\":\" y\",\"choices\":[{\"rater\":"
+     "\"w\",\"kind\":\"human\",\"choice\":\"b\",\"confidence\":2}]}\n"},
+    {"openai", /* a confidence against the choice is left out; null is unlabelled */
+     "{\"info\":{\"article\":\"p\",\"title\":null,\"site\":\"cnn\"},\"summaries\":[{\"text\":\"x\"},{\"text\":"
+     "\"y\"}],\"choice\":0,\"extra\":{\"confidence\":8}}\n"
+     "{\"info\":{\"article\":\"q\"},\"summaries\":[{\"text\":\"x\"},{\"text\":\"y\"}],\"choice\":null}\n",
+     "{\"group\":\"cnn\",\"context\":\"p\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"human\",\"kind\":"
+     "\"human\",\"choice\":\"a\"}]}\n"
+     "{\"context\":\"q\",\"a\":\"x\",\"b\":\"y\"}\n"},
+    {"tldr_judged_csv",
+     ",query,postprocessed_response,reference_responses,explanation,preferred,shuffled_index\n"
+     "4,\"SUBREDDIT: r/cats\n\nTITLE: T\n\nPOST: a \"\"b\"\"\nc\n\nTL;DR:\",  x,  y,why,reference,1\n"
+     "5,other,x,y,,,\n",
+     "{\"id\":\"4\",\"title\":\"T\",\"group\":\"cats\",\"context\":\"a \\\"b\\\"\\nc\",\"a\":\"  x\",\"b\":\"  "
+     "y\",\"choices\":[{\"rater\":\"gpt-4\",\"kind\":\"ai\",\"choice\":\"b\"}]}\n"
+     "{\"id\":\"5\",\"context\":\"other\",\"a\":\"x\",\"b\":\"y\"}\n"},
+    {"llmbar", "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":2}]",
+     "{\"id\":\"1\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"gold\",\"kind\":"
+     "\"gold\",\"choice\":\"b\"}]}\n"},
+    {"autoj",
+     "{\"scenario\":\"s\",\"label\":2,\"prompt\":\"c\",\"response 1\":\"x\",\"response 2\":\"y\"}\n",
+     "{\"group\":\"s\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"human\",\"kind\":"
+     "\"human\",\"choice\":\"tie\"}]}\n"},
+    {"pandalm",
+     "[\n {\"idx\":3,\"instruction\":\"i\",\"input\":\"n\",\"response1\":\"x\",\"response2\":\"y\","
+     "\"annotator1\":0,\"annotator2\":1,\"annotator3\":null}\n]\n",
+     "{\"id\":\"3\",\"context\":\"i\\n\\nn\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"annotator1\","
+     "\"kind\":\"human\",\"choice\":\"tie\"},{\"rater\":\"annotator2\",\"kind\":\"human\",\"choice\":"
+     "\"a\"}]}\n"},
+    {"alpaca_eval",
+     "[{\"instruction\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"annotator\":\"j\",\"preference\":1.25},"
+     "{\"instruction\":\"c\",\"output_1\":\"x\",\"output_2\":\"x\",\"annotator\":\"j\",\"preference\":1.5}]",
+     "{\"id\":\"1\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"j\",\"kind\":\"ai\","
+     "\"choice\":\"a\",\"soft\":0.75}]}\n"
+     "{\"id\":\"2\",\"context\":\"c\",\"a\":\"x\",\"b\":\"x\",\"choices\":[{\"rater\":\"j\",\"kind\":\"ai\","
+     "\"choice\":\"tie\",\"soft\":0.5}]}\n"},
+    {"rmb",
+     "[{\"pair_uid\":\"9\",\"conversation_input\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":"
+     "\"assistant\",\"content\":\"r\"},{\"role\":\"user\",\"content\":\"s\"}],\"chosen\":{\"answer\":\"x\"},"
+     "\"reject\":{\"answer\":\"y\"},\"category_path\":\"P/Chat/Casual\"}]",
+     "{\"id\":\"9\",\"group\":\"Casual\",\"context\":\"Human: q\\n\\nAssistant: r\\n\\nHuman: s\",\"a\":\"x\","
+     "\"b\":\"y\",\"choices\":[{\"rater\":\"gpt-4\",\"kind\":\"ai\",\"choice\":\"a\"}]}\n"},
+    {"judgebench",
+     "{\"pair_id\":\"k\",\"source\":\"law\",\"question\":\"c\",\"response_A\":\"x\",\"response_B\":\"y\","
+     "\"label\":\"B>A\",\"judgments\":[]}\n",
+     "{\"id\":\"k\",\"group\":\"law\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":"
+     "\"gold\",\"kind\":\"gold\",\"choice\":\"b\"}]}\n"},
+    {"summeval",
+     "{\"id\":\"d\",\"src\":\"c\",\"model_1\":\"M1\",\"model_2\":\"M2\",\"summary_1\":\"x\",\"summary_2\":\"y\","
+     "\"human_score_1\":2.6666666666666665,\"human_score_2\":3}\n"
+     "{\"id\":\"e\",\"src\":\"c\",\"model_1\":\"M1\",\"model_2\":\"M2\",\"summary_1\":\"x\",\"summary_2\":\"y\","
+     "\"human_score_1\":3.0000000000001,\"human_score_2\":3}\n",
+     "{\"id\":\"M1-M2/d\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"experts\","
+     "\"kind\":\"human\",\"choice\":\"b\"}]}\n"
+     "{\"id\":\"M1-M2/e\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"experts\","
+     "\"kind\":\"human\",\"choice\":\"tie\"}]}\n"},
+    {"news_pairwise", /* a record is a vote */
+     "[{\"article_id\":\"1\",\"writer_id\":\"2\",\"evaluator_id\":\"e\",\"article_text\":\"c\","
+     "\"writer_summary\":\"x\",\"text-davinci-002_summary\":\"y\",\"overall_writer_better\":true},\n"
+     "{\"article_id\":\"1\",\"writer_id\":\"2\",\"evaluator_id\":\"f\",\"article_text\":\"c\","
+     "\"writer_summary\":\"x\",\"text-davinci-002_summary\":\"y\",\"overall_writer_better\":\"Equally "
+     "Good\"}]",
+     "{\"id\":\"1/2\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"e\",\"kind\":"
+     "\"human\",\"choice\":\"a\"},{\"rater\":\"f\",\"kind\":\"human\",\"choice\":\"tie\"}]}\n"},
+    {"csv", "context,a,b,choice\nc,x,y,B\n\nd,x,y,\n",
+     "{\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"human\",\"kind\":\"human\","
+     "\"choice\":\"b\"}]}\n"
+     "{\"context\":\"d\",\"a\":\"x\",\"b\":\"y\"}\n"},
+    {"csv", "context\ta\tb\tchoice\r\n\"c\td\"\tx, z\ty\ttie\r\n",
+     "{\"context\":\"c\\td\",\"a\":\"x, z\",\"b\":\"y\",\"choices\":[{\"rater\":\"human\",\"kind\":\"human\","
+     "\"choice\":\"tie\"}]}\n"},
+    {"trl", /* a byte order mark, and no newline at the end */
+     "\xef\xbb\xbf{\"prompt\":\"p\",\"chosen\":\"good\",\"rejected\":\"bad\"}",
+     "{\"context\":\"p\",\"a\":\"good\",\"b\":\"bad\",\"choices\":[{\"rater\":\"human\",\"kind\":\"human\","
+     "\"choice\":\"a\"}]}\n"},
+};
+
+/* Takes ,"split":"..." out of every line. */
+static void drop_splits(struct buf *text)
+{
+    char *at;
+    while (text->len && (at = strstr(text->data, ",\"split\":\""))) {
+        char *end = strchr(at + 10, '"') + 1;
+        memmove(at, end, strlen(end) + 1);
+        text->len -= (size_t)(end - at);
+    }
+}
+
+static void expect_formats(const char *name, bool zip)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct buf out;
+        struct import_report report;
+        struct error err = {0};
+        const char *files[] = {name};
+        buf_init(&out, 0);
+        if (zip) {
+            gzFile gz = gzopen(name, "wb");
+            gzwrite(gz, formats[i].text, (unsigned)strlen(formats[i].text));
+            gzclose(gz);
+        } else {
+            put(name, formats[i].text, strlen(formats[i].text));
+        }
+        int bad = import_pairs(files, 1, NULL, to_buf, &out, &report, &err);
+        if (bad || report.bad)
+            fail_msg("%zu %s: %s %s", i, formats[i].format, err.text,
+                     report.n_errors ? report.errors[0].text : "");
+        assert_string_equal(report.format, formats[i].format);
+        drop_splits(&out);
+        assert_string_equal(buf_str(&out), formats[i].gives);
+        import_report_release(&report);
+        buf_release(&out);
+    }
+}
+
+static void test_formats(void **state)
+{
+    (void)state;
+    expect_formats("f", false);
+}
+
+static void test_gzip(void **state)
+{
+    (void)state;
+    expect_formats("f.gz", true);
+}
+
+/* ---- refused, malformed ---- */
+
+#define OWN(n) "{\"id\":\"" n "\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\"}\n"
+
+/* good: pairs that come through; first: the first bad record as shown; error: of the whole import. */
+static const struct {
+    const char *what, *text;
+    int good, bad;
+    const char *first, *error;
+} malformed[] = {
+    {"bare quote", OWN("1") "{\"context\":\"c \"d\"\",\"a\":\"x\",\"b\":\"y\"}\n" OWN("2"), 2, 1,
+     "m:2:16: not JSON: ", NULL},
+    {"cut last line", OWN("1") "{\"context\":\"c\",\"a\":", 1, 1, "m:2:", NULL},
+    {"raw control", OWN("1") "{\"context\":\"a\tb\",\"a\":\"x\",\"b\":\"y\"}\n", 1, 1, "m:2:", NULL},
+    {"not UTF-8", OWN("1") "{\"context\":\"\xc3\xa4\xff\",\"a\":\"x\",\"b\":\"y\"}\n", 1, 1,
+     "m:2:14: not UTF-8 (byte 0xFF)", NULL},
+    {"NUL character", OWN("1") "{\"context\":\"c\",\"a\":\"x\\u0000\",\"b\":\"y\"}\n", 1, 1,
+     "m:2: a NUL character in a", NULL},
+    {"surrogate alone", OWN("1") "{\"context\":\"\\ud800\",\"a\":\"x\",\"b\":\"y\"}\n", 1, 1,
+     "m:2:", NULL},
+    {"key twice", OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"a\":\"z\",\"b\":\"y\"}\n", 1, 1,
+     "m:2:", NULL},
+    {"comma at the end", OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",}\n", 1, 1, "m:2:",
+     NULL},
+    {"number too big", OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"gold_a\":1e400}\n", 1, 1,
+     "m:2:", NULL},
+    {"not a number", OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"gold_a\":NaN}\n", 1, 1,
+     "m:2:", NULL},
+    {"an array", OWN("1") "[1]\n", 1, 1, "m:2:1: not a JSON object", NULL},
+    {"empty answer", OWN("1") "{\"context\":\"c\",\"a\":\"\",\"b\":\"y\"}\n", 1, 1,
+     "m:2: empty response (a)", NULL},
+    {"answer is true", OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"b\":true}\n", 1, 1,
+     "m:2: response is not a string (b)", NULL},
+    {"no answer", OWN("1") "\n\n{\"context\":\"c\",\"a\":\"x\"}\n", 1, 1, "m:4: no key \"b\"", NULL},
+    {"id again", OWN("1") OWN("2") OWN("1"), 2, 1, "m:3: the id \"1\" stands on line 1 already",
+     NULL},
+    {"bad choice",
+     OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"r\",\"choice\":\"A\"}]}\n",
+     1, 1, "m:2: unknown label (choice must be a, b, tie or none)", NULL},
+    {"confidence out of range",
+     OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"choices\":[{\"rater\":\"r\",\"choice\":\"a\","
+              "\"confidence\":10}]}\n",
+     1, 1, "m:2: confidence must be 1 to 9, not 10", NULL},
+    {"bad split", OWN("1") "{\"context\":\"c\",\"a\":\"x\",\"b\":\"y\",\"split\":\"some\"}\n", 1, 1,
+     "m:2: split must be train, dev or test", NULL},
+    {"label true",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1},\n"
+     " {\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":true}]",
+     1, 1, "m:2: unknown label (label must be 1 or 2)", NULL},
+    {"label as text",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1},\n"
+     " {\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":\"1\"}]",
+     1, 1, "m:2: unknown label (label must be 1 or 2)", NULL},
+    {"label absent",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1},\n"
+     " {\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\"}]",
+     1, 1, "m:2: no key \"label\"", NULL},
+    {"array without comma",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1}\n"
+     " {\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1}]",
+     1, 1, "m:2:2: not JSON: no comma before this element", NULL},
+    {"array with a comma too many",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1},\n,]", 1, 2,
+     "m:2:1: not JSON: a comma without an element", NULL},
+    {"array without end", "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1},\n", 1,
+     1, "m:2:1: not JSON: the array has no end", NULL},
+    {"element without end",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1},\n  {\"input\":\"\\", 1, 1,
+     "m:2:3: not JSON: the file ends inside the element that begins here", NULL},
+    {"text behind the array",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1}]\nx", 1, 1,
+     "m:2:1: not JSON: text after the end of the array", NULL},
+    {"column in an array",
+     "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1},\n    {\"input\":x}]", 1, 1,
+     "m:2:14: not JSON: ", NULL},
+    {"transcripts without a turn in common",
+     "{\"chosen\":\"" HH " Yes.\",\"rejected\":\"" HH " No.\"}\n"
+     "{\"chosen\":\"\\n\\nHuman: a\\n\\nAssistant: x\",\"rejected\":\"\\n\\nHuman: b\\n\\nAssistant: y\"}\n",
+     1, 1, "m:2: no common turn start", NULL},
+    {"transcript that ends at the turn",
+     "{\"chosen\":\"" HH " Yes.\",\"rejected\":\"" HH " No.\"}\n"
+     "{\"chosen\":\"" HH "\",\"rejected\":\"" HH " No.\"}\n",
+     1, 1, "m:2: empty response", NULL},
+    {"one summary",
+     "{\"info\":{\"post\":\"p\"},\"summaries\":[{\"text\":\"x\"},{\"text\":\"y\"}],\"choice\":0}\n"
+     "{\"info\":{\"post\":\"p\"},\"summaries\":[{\"text\":\"x\"}],\"choice\":0}\n",
+     1, 1, "m:2: not two summaries", NULL},
+    {"three messages of answer",
+     "{\"prompt\":\"p\",\"chosen\":\"x\",\"rejected\":\"y\"}\n"
+     "{\"chosen\":[{\"role\":\"user\",\"content\":\"p\"},{\"role\":\"user\",\"content\":\"q\"},{\"role\":"
+     "\"assistant\",\"content\":\"x\"}],\"rejected\":[{\"role\":\"user\",\"content\":\"p\"},{\"role\":"
+     "\"assistant\",\"content\":\"y\"}]}\n",
+     1, 1, "m:2: not one message of response", NULL},
+    {"soft label out of range",
+     "[{\"instruction\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"preference\":1},\n"
+     "{\"instruction\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"preference\":2.5}]",
+     1, 1, "m:2: unknown label (preference must be a number from 1 to 2)", NULL},
+    {"news with other texts",
+     "[{\"article_id\":\"1\",\"writer_id\":\"2\",\"article_text\":\"c\",\"writer_summary\":\"x\","
+     "\"text-davinci-002_summary\":\"y\",\"overall_writer_better\":true},\n"
+     "{\"article_id\":\"1\",\"writer_id\":\"2\",\"article_text\":\"c\",\"writer_summary\":\"z\","
+     "\"text-davinci-002_summary\":\"y\",\"overall_writer_better\":true}]",
+     1, 1, "m:2: other texts under the same ids (first on line 1)", NULL},
+    {"CSV quote never closed", "context,a,b\nc,x,y\nd,\"x,y\ne,x,y\nf,x,y\n", 3, 1,
+     "m:3:3: this quote is never closed", NULL},
+    {"CSV text behind a quote", "context,a,b\nc,\"x\"z,y\nd,\"1\n2\",y\n", 1, 1,
+     "m:2:6: text after a closing quote", NULL},
+    {"CSV cells missing", "context,a,b\nc,x\nd,x,y\ne,x,y,z\n", 1, 2,
+     "m:2: 2 cells, the header has 3", NULL},
+    {"CSV not UTF-8 in the second line of a cell", "context,a,b\nc,x,y\nd,\"x\n\xc3\xa4\xe4\",y\n", 1,
+     1, "m:4:2: not UTF-8 (byte 0xE4)", NULL},
+    {"CSV choice", "context,a,b,choice\nc,x,y,a\nd,x,y,0\n", 1, 1,
+     "m:3: unknown label (choice must be a, b, tie, empty or a column's name)", NULL},
+    {"CSV shuffled_index",
+     ",query,postprocessed_response,reference_responses,preferred,shuffled_index\n1,c,x,y,ours,0\n"
+     "2,c,x,y,ours,2\n3,c,x,y,theirs,0\n",
+     1, 2, "m:3: unknown shuffled_index (must be 0 or 1)", NULL},
+    /* nothing comes through */
+    {"no good row", "{\"context\":\"c\",\"a\":\"x\",\"b\":\"\"}\n", 0, 1, "m:1: empty response (b)",
+     "none of 1 records gives pairs (read as rlaif); the first: empty response (b)"},
+    {"empty", "", 0, 0, NULL, "m is empty"},
+    {"a mark and nothing", "\xef\xbb\xbf", 0, 0, NULL, "m is empty"},
+    {"blank lines", "\n \n", 0, 0, NULL, "m is empty"},
+    {"header alone", "context,a,b\n", 0, 0, NULL, "m holds no records"},
+    {"empty array", "[]", 0, 0, NULL, "m is empty"},
+    {"prose", "Once upon a time\nthere was a file.\n", 0, 0, NULL,
+     "no format of pairs is known by these columns: Once upon a time"},
+    {"unknown columns", "text,left,right\nc,x,y\n", 0, 0, NULL,
+     "no format of pairs is known by these columns: text, left, right"},
+    {"unknown keys", "{\"text\":\"c\",\"left\\u001b\":\"x\"}\n", 0, 0, NULL,
+     "no format of pairs is known by these keys: text, left^["},
+    {"no line parses", "{x}\n{y}\n", 0, 0, NULL,
+     "no format of pairs is known by this file: not JSON: "},
+    {"UTF-16", "\xff\xfe{\0", 0, 0, NULL, "the file is UTF-16"},
+    {"header not UTF-8", "context,a,b\xe4\nc,x,y\n", 0, 0, NULL, "not UTF-8 (byte 0xE4)"},
+    {"axis evaluations", "{\"info\":{},\"summary\":{\"text\":\"x\"}}\n", 0, 0, NULL,
+     "m is openai_axis: one summary with ratings a record, no second response: no pairs"},
+    {"posts", "{\"id\":\"1\",\"subreddit\":\"s\",\"post\":\"p\",\"summary\":\"x\"}\n", 0, 0, NULL,
+     "m is openai_posts: posts with one summary each: no pairs"},
+    {"papers", "{\"source\":[],\"target\":[],\"paper_id\":\"1\"}\n", 0, 0, NULL, "m is scitldr: "},
+    {"samples", "{\"rl_prompt\":\"p\",\"sampled_answers\":[]}\n", 0, 0, NULL, "m is cai_samples: "},
+    {"one transcript", "{\"prompt\":\"p\",\"corrects\":[\" (A)\"],\"incorrects\":[\" (B)\"]}\n", 0, 0, NULL,
+     "m is hhh_ab: "},
+    {"scores", "{\"pair_id\":\"p\",\"scores\":{}}\n", 0, 0, NULL, "m is judgebench_scores: "},
+    {"a judge's answers", "[{\"idx\":0,\"gpt_result\":\"1\"}]\n", 0, 0, NULL, "m is pandalm_verdicts: "},
+};
+
+static void test_malformed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+        struct buf out;
+        struct import_report report;
+        struct error err = {0};
+        const char *files[] = {"m"};
+        char first[900];
+        buf_init(&out, 0);
+        /* UTF-16 has a NUL, and is the only one with a length of its own. */
+        put("m", malformed[i].text, malformed[i].text[0] == '\xff' ? 4 : strlen(malformed[i].text));
+        int bad = import_pairs(files, 1, NULL, to_buf, &out, &report, &err);
+        bool has_first = import_first_bad(&report, first, sizeof first);
+        if (bad != (malformed[i].error ? -1 : 0) || report.imported != malformed[i].good ||
+            report.bad != malformed[i].bad)
+            fail_msg("%s: %d, %lld good, %lld bad, first: %s, error: %s", malformed[i].what, bad,
+                     (long long)report.imported, (long long)report.bad, first, err.text);
+        assert_int_equal(has_first, malformed[i].first != NULL);
+        if (has_first && strncmp(first, malformed[i].first, strlen(malformed[i].first)))
+            fail_msg("%s: %s", malformed[i].what, first);
+        if (bad && strncmp(err.text, malformed[i].error, strlen(malformed[i].error)))
+            fail_msg("%s: %s", malformed[i].what, err.text);
+        if (bad)
+            assert_int_equal(err.kind, ERROR_DATA);
+        for (const char *c = first; *c; c++)
+            assert_true((unsigned char)*c >= 0x20);
+        import_report_release(&report);
+        buf_release(&out);
+    }
+}
+
+/* ---- options, several files, limits ---- */
+
+static int import_text(const char *text, const struct import_options *options, struct buf *out,
+                       struct import_report *report, struct error *err)
+{
+    const char *files[] = {"o"};
+    put("o", text, strlen(text));
+    buf_clear(out);
+    return import_pairs(files, 1, options, to_buf, out, report, err);
+}
+
+static void test_mapping(void **state)
+{
+    static const char csv[] = "post,good,worse,best,who\nc,x,y,good,u1\nd,x,y,,u2\n";
+    static const char json[] = "{\"post\":\"c\",\"good\":\"x\",\"worse\":\"y\",\"best\":\"worse\"}\n";
+    struct import_options options = {.context = "post", .a = "good", .b = "worse", .choice = "best"};
+    struct import_report report;
+    struct error err = {0};
+    struct buf out;
+    (void)state;
+    buf_init(&out, 0);
+    assert_int_equal(import_text(csv, &options, &out, &report, &err), 0);
+    assert_string_equal(report.format, "csv");
+    assert_int_equal(report.imported, 2);
+    assert_int_equal(report.unlabelled, 1);
+    assert_non_null(strstr(out.data, "\"choice\":\"a\""));
+    import_report_release(&report);
+
+    options.id = "who";
+    options.kind = "ai";
+    assert_int_equal(import_text(csv, &options, &out, &report, &err), 0);
+    assert_non_null(strstr(out.data, "{\"id\":\"u1\",\"context\":\"c\""));
+    assert_non_null(strstr(out.data, "\"kind\":\"ai\""));
+    assert_int_equal(report.rater_kind, RATER_AI);
+    import_report_release(&report);
+
+    options.id = NULL;
+    assert_int_equal(import_text(json, &options, &out, &report, &err), 0);
+    assert_string_equal(report.format, "jsonl");
+    assert_non_null(strstr(out.data, "\"choice\":\"b\""));
+    import_report_release(&report);
+
+    options.b = "wors";
+    assert_int_equal(import_text(csv, &options, &out, &report, &err), -1);
+    assert_non_null(strstr(err.text, "no column \"wors\""));
+    import_report_release(&report);
+
+    options = (struct import_options){.kind = "robot"};
+    assert_int_equal(import_text(OWN("1"), &options, &out, &report, &err), -1);
+    assert_int_equal(err.kind, ERROR_USAGE);
+    import_report_release(&report);
+
+    options = (struct import_options){.format = "llmbarr"};
+    assert_int_equal(import_text(OWN("1"), &options, &out, &report, &err), -1);
+    assert_string_equal(err.text, "no format \"llmbarr\" of pairs");
+    assert_string_equal(err.hint, "did you mean llmbar?");
+    import_report_release(&report);
+
+    options = (struct import_options){.format = "trl"}; /* named, so all rows are bad */
+    assert_int_equal(import_text(OWN("1"), &options, &out, &report, &err), -1);
+    assert_string_equal(report.errors[0].text, "no key \"chosen\"");
+    import_report_release(&report);
+    buf_release(&out);
+}
+
+static void test_several_files(void **state)
+{
+    static const char *const files[] = {"one", "two", "three"};
+    struct import_report report;
+    struct error err = {0};
+    struct buf out;
+    (void)state;
+    buf_init(&out, 0);
+    put("one", OWN("1"), strlen(OWN("1")));
+    put("two", OWN("1") OWN("2"), strlen(OWN("1") OWN("2"))); /* ids are a file's own */
+    assert_int_equal(import_pairs(files, 2, NULL, to_buf, &out, &report, &err), 0);
+    assert_int_equal(report.imported, 3);
+    import_report_release(&report);
+
+    put("three", "context,a,b\nc,x,y\n", 18);
+    assert_int_equal(import_pairs(files, 3, NULL, to_buf, &out, &report, &err), -1);
+    assert_string_equal(err.text, "one is rlaif, but three is csv");
+    import_report_release(&report);
+
+    assert_int_equal(import_pairs(files, 0, NULL, to_buf, &out, &report, &err), -1);
+    assert_int_equal(err.kind, ERROR_USAGE);
+    import_report_release(&report);
+    buf_release(&out);
+}
+
+static void test_faireval(void **state)
+{
+    static const char questions[] =
+        "{\"question_id\":1,\"text\":\"q1\",\"category\":\"c\"}\n{\"question_id\":2,\"text\":\"q2\"}\n";
+    static const char gpt[] = "{\"question_id\":2,\"text\":\"g2\",\"model_id\":\"gpt-3.5-turbo\"}\n"
+                              "{\"question_id\":1,\"text\":\"g1\",\"model_id\":\"gpt-3.5-turbo\"}\n";
+    static const char vicuna[] = "{\"question_id\":1,\"text\":\"v1\",\"model_id\":\"vicuna-13b\"}\n"
+                                 "{\"question_id\":2,\"text\":\"v2\",\"model_id\":\"vicuna-13b\"}\n";
+    static const char review[] = "CHATGPT\nTIE";
+    static const char *const names[] = {"answer/answer_vicuna-13b.jsonl",
+                                        "review/review_gpt35_vicuna-13b_human.txt", "question.jsonl",
+                                        "answer/answer_gpt35.jsonl"};
+    static const char *const alone[] = {"question.jsonl"};
+    static const char want[] =
+        "{\"id\":\"1\",\"group\":\"c\",\"context\":\"q1\",\"a\":\"g1\",\"b\":\"v1\",\"choices\":[{\"rater\":"
+        "\"human\",\"kind\":\"human\",\"choice\":\"a\"}]}\n"
+        "{\"id\":\"2\",\"context\":\"q2\",\"a\":\"g2\",\"b\":\"v2\",\"choices\":[{\"rater\":\"human\","
+        "\"kind\":\"human\",\"choice\":\"tie\"}]}\n";
+    struct import_report report;
+    struct error err = {0};
+    struct buf out;
+    (void)state;
+    buf_init(&out, 0);
+    put("question.jsonl", questions, strlen(questions));
+    assert_int_equal(import_pairs(alone, 1, NULL, to_buf, &out, &report, &err), -1);
+    assert_string_equal(err.text, "FairEval is four files: the answers of gpt-3.5 are missing");
+    import_report_release(&report);
+
+    assert_int_equal(file_make_dirs("answer", &err), 0);
+    assert_int_equal(file_make_dirs("review", &err), 0);
+    put(names[0], vicuna, strlen(vicuna));
+    put(names[1], review, strlen(review));
+    put(names[3], gpt, strlen(gpt));
+    assert_int_equal(import_pairs(names, 4, NULL, to_buf, &out, &report, &err), 0);
+    drop_splits(&out);
+    assert_string_equal(out.data, want);
+    assert_int_equal(report.rows, 2);
+    import_report_release(&report);
+
+    buf_clear(&out); /* the other three are found beside the questions */
+    assert_int_equal(import_pairs(alone, 1, NULL, to_buf, &out, &report, &err), 0);
+    drop_splits(&out);
+    assert_string_equal(out.data, want);
+    import_report_release(&report);
+
+    put(names[1], "CHATGPT\nBOTH", 12);
+    assert_int_equal(import_pairs(names, 4, NULL, to_buf, &out, &report, &err), -1);
+    assert_int_equal(err.line, 2);
+    assert_string_equal(err.text, "unknown label (must be CHATGPT, VICUNA13B or TIE)");
+    import_report_release(&report);
+
+    put(names[1], "CHATGPT\n", 8); /* a line too few: that question is bad */
+    assert_int_equal(import_pairs(names, 4, NULL, to_buf, &out, &report, &err), 0);
+    assert_int_equal(report.imported, 1);
+    assert_string_equal(report.errors[0].text, "the review file has no line 2");
+    import_report_release(&report);
+    buf_release(&out);
+}
+
+static void test_squality(void **state)
+{
+#define ANSWER(text, rank)                                                                         \
+    "{\"response\":\"" text "\",\"reviews\":[{\"worker_id\":\"w\",\"overall-rank\":" rank "}]}"
+    static const char responses[] =
+        "{\"passage-id\":\"p\",\"questions\":{\"0\":{\"bart\":" ANSWER("x", "2") ",\"bart-dpr\":" ANSWER(
+            "y", "2") ",\"human\":" ANSWER("z", "1") "}}}\n";
+    static const char stories[] =
+        "{\"metadata\":{\"passage_id\":\"p\"},\"document\":\"d\",\"questions\":[{\"question_number\":1,"
+        "\"question_text\":\"q\"}]}\n";
+    static const char *const files[] = {"stories", "responses"};
+    struct import_report report;
+    struct error err = {0};
+    struct buf out;
+    (void)state;
+    buf_init(&out, 0);
+    put("responses", responses, strlen(responses));
+    put("stories", stories, strlen(stories));
+    assert_int_equal(import_pairs(files, 2, NULL, to_buf, &out, &report, &err), 0);
+    assert_int_equal(report.rows, 1);
+    assert_int_equal(report.imported, 3);
+    assert_int_equal(report.ties, 1);
+    assert_non_null(strstr(out.data, "{\"id\":\"p/0/bart/human\",\"group\":\"p\",\"context\":\"q\\n\\nd\","
+                                     "\"a\":\"x\",\"b\":\"z\",\"choices\":[{\"rater\":\"w\",\"kind\":"
+                                     "\"human\",\"choice\":\"b\"}]"));
+    import_report_release(&report);
+    assert_int_equal(import_pairs(files + 1, 1, NULL, to_buf, &out, &report, &err), -1);
+    assert_string_equal(err.text, "SQuALITY is two files: the stories (test.jsonl) is missing");
+    import_report_release(&report);
+    buf_release(&out);
+}
+
+static int count_pairs(void *ctx, struct pair *pairs, size_t n, struct error *err)
+{
+    (void)pairs;
+    (void)err;
+    *(size_t *)ctx += n;
+    return 0;
+}
+
+static int refuse_pairs(void *ctx, struct pair *pairs, size_t n, struct error *err)
+{
+    (void)ctx;
+    (void)pairs;
+    (void)n;
+    return error_set(err, ERROR_FAILED, "the store is full");
+}
+
+struct told {
+    int times;
+    int64_t done, total;
+};
+
+static void tell(void *ctx, int64_t done, int64_t total)
+{
+    struct told *told = ctx;
+    assert_true(done >= told->done);
+    *told = (struct told){told->times + 1, done, total};
+}
+
+static void test_run(void **state)
+{
+    struct buf text;
+    struct import_report report;
+    struct error err = {0};
+    struct cancel cancel = {0};
+    struct told told = {0};
+    struct import_options options = {.cancel = &cancel, .progress = tell, .progress_ctx = &told};
+    const char *files[] = {"many"};
+    size_t n = 0;
+    (void)state;
+    buf_init(&text, 0);
+    for (int i = 0; i < 30000; i++)
+        buf_addf(&text, "{\"id\":\"%d\",\"context\":\"%0100d\",\"a\":\"x\",\"b\":\"y\"}\n", i, i);
+    put("many", text.data, text.len);
+    assert_int_equal(import_pairs(files, 1, &options, count_pairs, &n, &report, &err), 0);
+    assert_int_equal(n, 30000);
+    assert_true(told.times >= 3);
+    assert_int_equal(told.done, text.len);
+    assert_int_equal(told.total, text.len);
+    import_report_release(&report);
+
+    n = 0;
+    told = (struct told){0};
+    assert_int_equal(import_pairs(files, 1, &options, refuse_pairs, &n, &report, &err), -1);
+    assert_string_equal(err.text, "the store is full");
+    assert_int_equal(report.bad, 0);
+    import_report_release(&report);
+
+    told = (struct told){0};
+    cancel_ask(&cancel);
+    assert_int_equal(import_pairs(files, 1, &options, count_pairs, &n, &report, &err), -1);
+    assert_int_equal(err.kind, ERROR_CANCELLED);
+    import_report_release(&report);
+    buf_release(&text);
+}
+
+/* A line past the limit is one bad record, whatever follows it is read. Packed, it is a small file. */
+static void test_long_line(void **state)
+{
+    size_t len = ((size_t)64 << 20) + 1;
+    char *text = malloc(len);
+    struct import_report report;
+    struct error err = {0};
+    const char *files[] = {"long"};
+    size_t n = 0;
+    (void)state;
+    memset(text, 'x', len);
+    gzFile gz = gzopen("long", "wb1");
+    gzputs(gz, OWN("1"));
+    gzwrite(gz, text, (unsigned)len - 1);
+    gzputs(gz, "\n" OWN("2"));
+    gzwrite(gz, text, (unsigned)len);
+    gzputs(gz, "\n" OWN("3"));
+    gzclose(gz);
+    free(text);
+    int bad = import_pairs(files, 1, NULL, count_pairs, &n, &report, &err);
+    if (bad)
+        fail_msg("%s", err.text);
+    assert_int_equal(n, 3);
+    assert_int_equal(report.bad, 2);
+    assert_int_equal(report.errors[0].line, 2);
+    assert_int_equal(strncmp(report.errors[0].text, "not JSON: ", 10), 0);
+    assert_int_equal(report.errors[1].line, 4);
+    assert_string_equal(report.errors[1].text, "the line is longer than 64 MiB");
+    import_report_release(&report);
+}
+
+static void test_bad_files(void **state)
+{
+    static const struct {
+        const char *file, *error;
+    } rows[] = {{"nowhere", "cannot open"},
+                {".", ". is not a regular file"},
+                {"fifo", "fifo is not a regular file"},
+                {"/dev/zero", "/dev/zero is not a regular file"},
+                {"cut.gz", "the gzip data ends too early"},
+                {"broken.gz", "broken gzip data"}};
+    struct import_report report;
+    size_t n = 0;
+    (void)state;
+    char bytes[400];
+    struct error err = {0};
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    gzFile gz = gzopen("whole.gz", "wb");
+    for (int i = 0; i < 2000; i++)
+        gzprintf(gz, "{\"id\":\"%d\",\"context\":\"c\",\"a\":\"x\",\"b\":\"y\"}\n", i);
+    gzclose(gz);
+    FILE *whole = fopen("whole.gz", "rb");
+    assert_int_equal(fread(bytes, 1, sizeof bytes, whole), sizeof bytes);
+    fclose(whole);
+    put("cut.gz", bytes, sizeof bytes);
+    memset(bytes + 50, 0xFF, 100);
+    put("broken.gz", bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *files[] = {rows[i].file};
+        assert_int_equal(import_pairs(files, 1, NULL, count_pairs, &n, &report, &err), -1);
+        if (!strstr(err.text, rows[i].error))
+            fail_msg("%s: %s", rows[i].file, err.text);
+        import_report_release(&report);
+    }
+}
+
+/* ---- verdicts ---- */
+
+static int verdicts_to_buf(void *ctx, const struct verdict_row *rows, size_t n, struct error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        buf_addf(ctx, "%s %s %d", rows[i].key, rows[i].order ? "ba" : "ab", rows[i].slot);
+        if (!isnan(rows[i].p_first))
+            buf_addf(ctx, " p=%.4f", rows[i].p_first);
+        if (rows[i].raw)
+            buf_addf(ctx, " %s", rows[i].raw);
+        buf_addc(ctx, '\n');
+    }
+    return 0;
+}
+
+static void test_verdicts(void **state)
+{
+    static const struct {
+        const char *format, *file, *text, *gives, *judge;
+        int bad;
+        const char *first;
+    } rows[] = {
+        {"llmbar", "result.json",
+         "[{\"input\":\"c\",\"output_1\":\"x\",\"output_2\":\"y\",\"label\":1,\"results\":[[\"t\",\"stop\"],{"
+         "\"swap = False\":{\"completion\":[\"say\",\"stop\"],\"winner\":\"1\"},\"swap = True\":{"
+         "\"completion\":[[\"a\",\"stop\"],[\"b\",\"stop\"]],\"winner\":\"1\"}}]},\n"
+         "{\"output_1\":\"x\",\"output_2\":\"y\",\"results\":[{\"swap = False\":{\"winner\":null},\"swap = "
+         "True\":{\"winner\":\"2\"}}]},\n"
+         "{\"output_1\":\"x\",\"output_2\":\"y\",\"results\":[{\"swap = False\":{\"winner\":1},\"swap = "
+         "True\":{\"winner\":\"2\"}}]}]",
+         "1 ab 1 say\n1 ba 2 a\n2 ab 0\n2 ba 1\n", "", 1,
+         "result.json:3: unknown label (winner must be \"1\" or \"2\")"},
+        {"summeval", "M1-M2_fluency_toggle.result",
+         "{\"id\":\"d\",\"resp\":\"A: because\"}\n{\"id\":\"e\",\"resp\":\"C\"}\n{\"id\":\"f\",\"resp\":\"?\"}\n"
+         "{\"id\":\"d\",\"resp\":\"B\"}\n",
+         "M1-M2/d ba 1 A: because\nM1-M2/e ba 3 C\nM1-M2/f ba 0 ?\n", "", 1,
+         "M1-M2_fluency_toggle.result:4: the id \"M1-M2/d\" stands on line 1 already"},
+        {"judgebench", "j.jsonl",
+         "{\"pair_id\":\"k\",\"judgments\":[{\"decision\":\"A>B\",\"judgment\":{\"judge_model\":\"o9\","
+         "\"response\":\"r\"}},{\"decision\":\"A>B\"}]}\n"
+         "{\"pair_id\":\"l\",\"judgments\":[{\"decision\":null},{\"decision\":\"A=B\"}]}\n"
+         "{\"pair_id\":\"m\",\"judgments\":[]}\n",
+         "k ab 1 r\nk ba 1\nl ab 0\nl ba 3\n", "o9", 1,
+         "j.jsonl:3: judgments must be a list of one or two"},
+        {"pandalm", "g.json",
+         "[{\"idx\":0,\"gpt_result\":\"Tie\",\"gpt_reason\":\"r\"},{\"idx\":1,\"gpt_result\":\"garbage\"},{"
+         "\"idx\":2,\"gpt_result\":2}]",
+         "0 ab 3 r\n1 ab 0\n", "", 1,
+         "g.json:1: unknown label (gpt_result must be \"1\", \"2\", \"Tie\" or \"garbage\")"},
+        {"pandalm_7b", "p.json", "[{\"idx\":0,\"pandalm_result\":2},{\"idx\":1,\"pandalm_result\":0}]",
+         "0 ab 2\n1 ab 3\n", "", 0, NULL},
+        {"hh_answers", "h.jsonl",
+         "{\"id\":0,\"model_answer\":\"Answer2\"}\r\n{\"id\":1,\"model_answer\":\"neither\"}\r\n",
+         "0 ab 2 Answer2\n1 ab 0 neither\n", "", 0, NULL},
+        {"tldr_judged_csv", "t.csv",
+         ",query,postprocessed_response,reference_responses,explanation,preferred,shuffled_index\n"
+         "0,c,x,y,why,ours,1\n1,c,x,y,,,\n2,c,x,y,,reference,0\n",
+         "0 ba 2 why\n2 ab 2\n", "gpt-4", 0, NULL},
+        {"alpaca_eval", "a.json",
+         "[{\"instruction\":\"c\",\"preference\":1.2,\"annotator\":\"w\",\"raw_completion\":{\"logprobs\":{"
+         "\"content\":[{\"top_logprobs\":[{\"token\":\"The\",\"logprob\":-9},{\"token\":\"m\",\"logprob\":"
+         "-0.22314355131420976},{\"token\":\"M\",\"logprob\":-1.6094379124341003}]}]}}},\n"
+         "{\"instruction\":\"c\",\"preference\":1.8,\"raw_completion\":{\"logprobs\":{\"content\":[{"
+         "\"top_logprobs\":[{\"token\":\"m\",\"logprob\":-0.22314355131420976},{\"token\":\"M\","
+         "\"logprob\":-1.6094379124341003}]}]}}},\n"
+         "{\"instruction\":\"c\",\"preference\":1.5,\"raw_completion\":null},\n"
+         "{\"instruction\":\"c\",\"preference\":1.4,\"raw_completion\":{\"logprobs\":{\"content\":[{"
+         "\"top_logprobs\":[{\"token\":\"m\",\"logprob\":-0.22314355131420976},{\"token\":\"M\","
+         "\"logprob\":-1.6094379124341003}]}]}}}]",
+         "1 ab 1 p=0.8000\n2 ba 1 p=0.8000\n", "w", 1,
+         "a.json:4: preference 1.4 fits its log-probabilities in neither order"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct verdict_report report;
+        struct error err = {0};
+        struct buf out;
+        const char *files[] = {rows[i].file};
+        char first[900];
+        buf_init(&out, 0);
+        put(rows[i].file, rows[i].text, strlen(rows[i].text));
+        if (import_verdicts(files, 1, NULL, verdicts_to_buf, &out, &report, &err))
+            fail_msg("%s: %s", rows[i].format, err.text);
+        assert_string_equal(report.rows.format, rows[i].format);
+        assert_string_equal(buf_str(&out), rows[i].gives);
+        assert_string_equal(report.judge, rows[i].judge);
+        assert_int_equal(report.rows.bad, rows[i].bad);
+        assert_int_equal(import_first_bad(&report.rows, first, sizeof first), rows[i].first != NULL);
+        if (rows[i].first)
+            assert_string_equal(first, rows[i].first);
+        verdict_report_release(&report);
+        buf_release(&out);
+    }
+}
+
+static void test_verdict_errors(void **state)
+{
+    static const struct {
+        const char *file, *text, *error;
+    } rows[] = {
+        {"answers", "{\"id\":\"d\",\"resp\":\"A\"}\n",
+         "the name of answers must say systems and order"},
+        {"v", "{\"x\":1}\n", "no format of verdicts is known by these keys: x"},
+        {"v", "{\"id\":0,\"model_answer\":\"Answer1\"", "no format of verdicts is known by this file"},
+        {"v", ",query,preferred,shuffled_index\n0,c,,\n", "v holds no verdicts"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct verdict_report report;
+        struct error err = {0};
+        struct buf out;
+        const char *files[] = {rows[i].file};
+        buf_init(&out, 0);
+        put(rows[i].file, rows[i].text, strlen(rows[i].text));
+        assert_int_equal(import_verdicts(files, 1, NULL, verdicts_to_buf, &out, &report, &err), -1);
+        if (strncmp(err.text, rows[i].error, strlen(rows[i].error)))
+            fail_msg("%s", err.text);
+        verdict_report_release(&report);
+        buf_release(&out);
+    }
+}
+
+/* ---- posts ---- */
+
+static int posts_to_buf(void *ctx, const struct post *posts, size_t n, struct error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        const struct post *p = &posts[i];
+        buf_addf(ctx, "%lld|%s|%s|%s|%s", (long long)p->origin_line, p->key ? p->key : "-",
+                 p->title ? p->title : "-", p->group ? p->group : "-", p->context);
+        for (size_t k = 0; k < p->n_summaries; k++)
+            buf_addf(ctx, "|%s", p->summaries[k]);
+        buf_addc(ctx, '\n');
+    }
+    return 0;
+}
+
+static void test_posts(void **state)
+{
+    static const struct {
+        const char *format, *text, *gives;
+        int bad;
+        const char *first;
+    } rows[] = {
+        {"openai_posts",
+         "{\"id\":\"t3\",\"subreddit\":\"cats\",\"title\":\"T\",\"post\":\"p\",\"summary\":\" s\"}\n"
+         "{\"id\":\"t4\",\"post\":\"p\",\"summary\":\"\"}\n",
+         "1|t3|T|cats|p| s\n", 1, "p:2: empty response (summary)"},
+        {"scitldr",
+         "{\"source\":[\"One. \",\"Two.\",\"Three.\\n\",\"Four.\"],\"target\":[\"x\",\"y\"],\"paper_id\":\"k\","
+         "\"title\":\"T\"}\n"
+         "{\"source\":\"One\",\"target\":[\"x\"],\"paper_id\":\"l\"}\n",
+         "1|k|T|-|One. Two. Three.\nFour.|x|y\n", 1,
+         "p:2: source and target must be lists of sentences"},
+        {"text", "first, line\n\n  second \r\nbad \xff\nlast", "1|-|-|-|first, line\n3|-|-|-|  second \n5|-|-|-|last\n",
+         1, "p:4:5: not UTF-8 (byte 0xFF)"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct import_report report;
+        struct error err = {0};
+        struct buf out;
+        const char *files[] = {"p"};
+        char first[900];
+        buf_init(&out, 0);
+        put("p", rows[i].text, strlen(rows[i].text));
+        assert_int_equal(import_posts(files, 1, NULL, posts_to_buf, &out, &report, &err), 0);
+        assert_string_equal(report.format, rows[i].format);
+        assert_string_equal(buf_str(&out), rows[i].gives);
+        assert_int_equal(report.bad, rows[i].bad);
+        assert_true(import_first_bad(&report, first, sizeof first));
+        assert_string_equal(first, rows[i].first);
+        import_report_release(&report);
+        buf_release(&out);
+    }
+    struct import_report report;
+    struct error err = {0};
+    struct buf out;
+    const char *files[] = {"p"};
+    buf_init(&out, 0);
+    put("p", OWN("1"), strlen(OWN("1")));
+    assert_int_equal(import_posts(files, 1, NULL, posts_to_buf, &out, &report, &err), -1);
+    assert_string_equal(err.text, "no format of posts is known by these keys: id, context, a, b");
+    import_report_release(&report);
+    buf_release(&out);
+}
+
+static void test_format_list(void **state)
+{
+    const char *name, *what, *last = "";
+    size_t n = 0;
+    (void)state;
+    for (; import_format_info(n, &name, &what); n++) {
+        assert_true(strlen(what) > 10);
+        assert_string_not_equal(name, last);
+        last = name;
+    }
+    assert_in_range(n, 15, 30);
+}
+
+static int enter(void **state)
+{
+    (void)state;
+    return !mkdtemp(folder) || chdir(folder);
+}
+
+static int leave(void **state)
+{
+    static const char *const files[] = {
+        "f", "f.gz", "m", "o", "one", "two", "three", "question.jsonl",
+        "answer/answer_vicuna-13b.jsonl", "answer/answer_gpt35.jsonl",
+        "review/review_gpt35_vicuna-13b_human.txt", "answer", "review", "stories", "responses",
+        "many", "long", "fifo", "whole.gz", "cut.gz", "broken.gz", "result.json",
+        "M1-M2_fluency_toggle.result", "j.jsonl", "g.json", "p.json", "h.jsonl", "t.csv", "a.json",
+        "answers", "v", "p"};
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        remove(files[i]);
+    return chdir("/") || rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats),       cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_malformed),     cmocka_unit_test(test_mapping),
+        cmocka_unit_test(test_several_files), cmocka_unit_test(test_faireval),
+        cmocka_unit_test(test_squality),      cmocka_unit_test(test_run),
+        cmocka_unit_test(test_long_line),     cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_verdict_errors),
+        cmocka_unit_test(test_posts),         cmocka_unit_test(test_format_list),
+    };
+    return cmocka_run_group_tests_name("data_import", tests, enter, leave);
+}
