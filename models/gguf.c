@@ -102,6 +102,16 @@ static int read_array(struct reader *r, struct gguf_value *v, struct error *err)
     return 0;
 }
 
+/* Keys and tensor names are shown to people and compared: text without control characters only. */
+static bool is_text(struct gguf_string s)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.data[i] < 0x20 || s.data[i] == 0x7f)
+            return false;
+    return utf8_valid(s.data, s.len, &bad);
+}
+
 static int read_value(struct reader *r, struct gguf_value *v, struct error *err)
 {
     v->at = r->pos;
@@ -110,10 +120,9 @@ static int read_value(struct reader *r, struct gguf_value *v, struct error *err)
     if (v->key.len == 0 || v->key.len > MAX_KEY)
         return error_at_byte(err, r->file, (int64_t)v->at,
                              "a key is %zu bytes long (allowed 1..%d)", v->key.len, MAX_KEY);
-    size_t bad = 0;
-    if (!utf8_valid(v->key.data, v->key.len, &bad) || memchr(v->key.data, 0, v->key.len))
+    if (!is_text(v->key))
         return error_at_byte(err, r->file, (int64_t)v->at + 8,
-                             "the key %s is not text (bad UTF-8 or a NUL byte in it)",
+                             "the key '%s' is not text (bad UTF-8 or control characters in it)",
                              SHOW(v->key));
     const size_t type_at = r->pos;
     uint32_t type;
@@ -171,15 +180,14 @@ static int read_tensor(struct reader *r, struct gguf_tensor *t, struct error *er
     t->at = r->pos;
     if (read_string(r, "a tensor's name", &t->name, err))
         return -1;
-    size_t bad = 0;
     if (t->name.len == 0 || t->name.len > MAX_NAME)
         return error_at_byte(err, r->file, (int64_t)t->at,
                              "the tensor name '%s' is %zu bytes long (allowed 1..%d)",
                              SHOW(t->name), t->name.len, MAX_NAME);
-    if (!utf8_valid(t->name.data, t->name.len, &bad) || memchr(t->name.data, 0, t->name.len))
+    if (!is_text(t->name))
         return error_at_byte(err, r->file, (int64_t)t->at + 8,
-                             "the tensor name %s is not text (bad UTF-8 or a NUL byte in it)",
-                             SHOW(t->name));
+                             "the tensor name '%s' is not text (bad UTF-8 or control characters "
+                             "in it)", SHOW(t->name));
     if (reader_u32(r, &t->n_dims, "a tensor's number of dimensions", err))
         return -1;
     if (t->n_dims < 1 || t->n_dims > GGUF_MAX_DIMS)
@@ -392,7 +400,7 @@ static int entry_hint(struct error *err, const char *kind, size_t i, size_t n, s
 {
     if (err && err->hint[0])
         return -1;
-    if (i == 0)
+    if (!before[0])
         return error_hint(err, "%s 1 of %zu, at byte 0x%zx", kind, n, at);
     return error_hint(err, "%s %zu of %zu; %s before it ended at byte 0x%zx", kind, i + 1, n,
                       before, at);
@@ -414,7 +422,9 @@ static int read_entries(struct gguf *g, struct reader *r, struct error *err)
         const size_t at = r->pos;
         if (read_tensor(r, &g->tensors[i], err))
             return entry_hint(err, "tensor", i, g->n_tensors, at,
-                              i ? SHOW(g->tensors[i - 1].name) : "");
+                              i                ? SHOW(g->tensors[i - 1].name)
+                              : g->n_values    ? SHOW(g->values[g->n_values - 1].key)
+                                               : "");
     }
     g->header_bytes = r->pos;
     return sort_tensors(g, err);

@@ -239,7 +239,7 @@ static void build_vocabulary(struct build *b)
 
 void build_llama(struct build *b)
 {
-    enum { C = 32, D = 16, H = 2, F = 32 };
+    enum { C = 32, D = 16, H = 2, F = 64 };
     build_init(b);
     build_string(b, "general.architecture", "llama");
     build_string(b, "general.name", "small");

@@ -66,7 +66,7 @@ void build_remove_tensor(struct build *b, const char *name);
 void build_bytes(struct build *b, struct buf *out);
 
 /*
- * A small sound llama: width 32, 2 heads of 16, 1 kv head, ffn 32, 2 layers, byte-level
+ * A small sound llama: width 32, 2 heads of 16, 1 kv head, ffn 64, 2 layers, byte-level
  * vocabulary of 272 tokens: 3 control, 256 bytes, 12 made by merges, one added.
  */
 void build_llama(struct build *b);
