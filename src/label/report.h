@@ -12,6 +12,7 @@
 
 #include "src/base/buf.h"
 #include "src/label/judged.h"
+#include "src/label/stats_null.h"
 #include "src/label/stats_position.h"
 
 /* All texts and arrays are borrowed. NULL and 0: not known, the line is left out. */
@@ -36,7 +37,7 @@ struct report_input {
     const double *other_p;     /* see struct compare_options */
     size_t n_other_p;
     size_t versions_compared;
-    const struct stats_null *null_identical, *null_empty; /* null tests that were run */
+    const struct stats_null *null; /* NULL_KINDS of them; NULL: the null test was not run */
     const struct group_key *const *by; /* NULL: split, group, tag, length_difference, confidence */
     size_t n_by;
     size_t contested;          /* pairs shown; 0: 8 */

@@ -23,6 +23,14 @@ struct compare_options {
     size_t draws;
 };
 
+/* As published tables count: all pairs with reference a or b that both judged in both orders; a failed or
+ * tied order is wrong. */
+struct compare_published {
+    size_t n, clusters;
+    struct mcnemar order[2]; /* by one order alone */
+    double mean_diff, se, se_clustered, mdd_80; /* of (right ab + right ba) / 2 */
+};
+
 struct stats_compare {
     size_t n;             /* pairs used in both */
     size_t only_from, only_to; /* used in one alone */
@@ -38,8 +46,8 @@ struct stats_compare {
     size_t position_n;
     struct mcnemar mcnemar;  /* on the two-order verdicts; pairs that are half in one are left out */
     size_t mcnemar_left_out_half;
-    struct mcnemar order[2]; /* by one order alone; a failed or tied order is wrong */
     double single_order_diff, single_order_se; /* (hit ab + hit ba) / 2 in place of the verdict */
+    struct compare_published published;
     size_t versions_compared;
     double holm;             /* of mcnemar.exact_p */
     double mdd_80;

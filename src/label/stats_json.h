@@ -10,14 +10,15 @@
 
 #include "src/label/stats.h"
 #include "src/label/stats_compare.h"
+#include "src/label/stats_null.h"
 #include "src/label/stats_position.h"
 
 json_t *stats_agreement_json(const struct stats_agreement *a, const struct stats_options *options);
 json_t *stats_bias_json(const struct stats_bias *b, const struct stats_options *options);
 json_t *stats_compare_json(const struct stats_compare *c, const struct compare_options *options);
 json_t *stats_matrix_json(const struct stats_matrix *m, const struct stats_options *options);
-/* identical, empty: the two null tests; NULL: was not run. */
-json_t *stats_null_json(const struct stats_null *identical, const struct stats_null *empty,
+/* The null test: kinds that were not run (n = 0) are left out. */
+json_t *stats_null_json(const struct stats_null null[NULL_KINDS],
                         const struct stats_options *options);
 /* The headline trio for a running job: {"n","used","agreement","clustered","same_position_rate",
  * "first","second","no_label","provisional","says"}. */

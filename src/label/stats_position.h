@@ -1,7 +1,7 @@
 /*
  * How far a labeler depends on the order and on length: same-position rate with its direction,
- * pull, one-order what-if, length effects, tables by group, and the null tests. Pure functions
- * over judged rows, from any thread; stats_bias_release frees the group table.
+ * pull, one-order what-if, length effects and tables by group. Pure functions over judged rows,
+ * from any thread; stats_bias_release frees the group table.
  */
 #ifndef RLAIF_LABEL_STATS_POSITION_H
 #define RLAIF_LABEL_STATS_POSITION_H
@@ -33,7 +33,8 @@ struct stats_position {
     double soft_gap, soft_direction;        /* mean |pull|; pull_mean / 2 */
     size_t pull_histogram[STATS_PULL_BINS];
     size_t same_winner;   /* equal winners, ties and failures as classes of their own */
-    double kappa_orders;  /* winner of order ab against order ba, same classes */
+    double kappa_orders;     /* winner of order ab against order ba, decisive pairs */
+    double kappa_orders_all; /* all pairs asked in both orders, tie and failure as classes */
     double bpde_mean;     /* entropy (nats) of win, tie, lose over the verdicts of a pair */
 };
 struct stats_position stats_position(const struct judged *rows, size_t n);
@@ -104,22 +105,5 @@ struct stats_bias {
 struct stats_bias stats_bias(const struct judged *rows, size_t n, const struct group_key *const *by,
                              size_t n_by, const struct stats_options *options);
 void stats_bias_release(struct stats_bias *bias);
-
-/*
- * Null test: what the labeler says when there is nothing to say. Rows of pairs whose responses are
- * the same text ("identical"), or of real pairs shown with an empty context ("empty context").
- */
-struct stats_null {
-    size_t n, no_label;
-    size_t decisive_calls, first_picks, tie_calls;
-    double first_pick_rate;
-    struct interval wilson;
-    double first_pick_p;
-    double p_first_mean;  /* over both orders; .5 is fair */
-    double unevenness;    /* mean |2 P(slot 1) - 1| : 0 fair, 1 always sure */
-    double pull_mean;
-    double outside;       /* mean mass outside the options */
-};
-struct stats_null stats_null(const struct judged *rows, size_t n);
 
 #endif
