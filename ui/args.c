@@ -30,7 +30,7 @@ static const struct option config_options[] = {
 /* ---- the options of the command line: one row each, for the parser, --help and the man page ---- */
 
 enum { OPT_READONLY = 256, OPT_PLAIN, OPT_TUI, OPT_MODEL, OPT_NO_MODEL, OPT_THREADS, OPT_ASCII,
-       OPT_VERSION, OPT_HELP };
+       OPT_ECHO, OPT_VERSION, OPT_HELP };
 
 struct row {
     const char *name; /* NULL: the short form only */
@@ -44,6 +44,7 @@ static const struct row rows[] = {
     {NULL, "CMD", 'c', "run a line of commands and end; may be given several times"},
     {NULL, "FILE", 'f', "run a script and end; - is standard input"},
     {NULL, NULL, 'k', "keep going after a command that failed"},
+    {"echo", NULL, OPT_ECHO, "a script as a transcript: each line, then what it said, on standard output"},
     {"readonly", NULL, OPT_READONLY, "change nothing in the workspace"},
     {"plain", NULL, OPT_PLAIN, "plain lines: no cursor movement, no colours, for screen readers"},
     {"tui", NULL, OPT_TUI, "begin with the full-screen workbench"},
@@ -193,6 +194,9 @@ static int take(struct args *args, int code, const char *value, struct error *er
         return 0;
     case OPT_THREADS:
         return option_set(config_options, args, "threads", value, err);
+    case OPT_ECHO:
+        args->echo = true;
+        return 0;
     case OPT_VERSION:
         args->version = true;
         return 0;

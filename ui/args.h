@@ -22,6 +22,7 @@ struct args {
     struct args_step *steps;
     size_t n_steps;
     bool keep_going, readonly, no_model, tui, version, help;
+    bool echo; /* a script is written as a transcript: lines, answers and talk in one stream */
     /* Also in the config file: */
     char *workspace, *model; /* "" when not given */
     int64_t threads;

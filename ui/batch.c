@@ -39,20 +39,34 @@ static void on_data(void *ctx, const char *bytes, size_t len)
     put(ctx, bytes, len);
 }
 
+static void say(struct batch *batch, const char *place, const char *line)
+{
+    char *text = xasprintf("%s%s%s\n", place, *place ? ": " : "", line);
+    /* In a transcript talk stands between the answers, in the order in which it came. */
+    if (batch->front->args->echo)
+        put(batch, text, strlen(text));
+    else
+        fputs(text, stderr);
+    free(text);
+}
+
 static void on_talk(void *ctx, const char *line)
 {
-    (void)ctx;
-    fprintf(stderr, "%s\n", line);
+    say(ctx, "", line);
 }
 
 static void on_error(void *ctx, const char *line)
 {
     struct batch *batch = ctx;
+    char *place;
+
     batch->error_shown = true;
-    if (batch->front->file)
-        fprintf(stderr, "%s:%ld: %s\n", batch->front->file, batch->front->line, line);
-    else
-        fprintf(stderr, "rlaif: %s\n", line);
+    /* A transcript has the line itself right above. */
+    place = batch->front->file && !batch->front->args->echo
+                ? xasprintf("%s:%ld", batch->front->file, batch->front->line)
+                : xstrdup("rlaif");
+    say(batch, place, line);
+    free(place);
 }
 
 static int on_edit(void *ctx, const char *path, struct error *err)

@@ -111,6 +111,11 @@ int script_run(struct front *front, const char *path, const struct sink *sink, b
                 *err = own;
             break;
         }
+        if (front->args->echo) {
+            write_all(STDOUT_FILENO, "> ", 2);
+            write_all(STDOUT_FILENO, line, strlen(line));
+            write_all(STDOUT_FILENO, "\n", 1);
+        }
         status = front_run(front, line, sink, keep_going);
         if (status != 0) {
             if (code == 0)
