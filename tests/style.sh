@@ -10,17 +10,16 @@ cd "${RLAIF_SRC:-$(dirname "$0")/..}" || exit 1
 
 columns=${RLAIF_COLUMNS:-160}
 
-# Files that a rule does not bind yet: RULE FILE. A row whose file obeys is a failure.
+# Files that a rule does not bind yet: RULE FILE, or RULE FOLDER/*. A file that obeys must go.
 excused='
-2 tests/unit/test_base.c
-2 tests/unit/test_data_import.c
+2 tests/*
+4 tests/*
+9 tests/*
 9 models/gguf.c
 9 models/gguf_get.c
 9 models/model.c
 9 models/network.c
 9 models/tokenizer.c
-9 tests/unit/fake_lm.c
-9 tests/unit/test_prompt_render.c
 12 src/base/option.c
 12 src/base/pool.c
 '
@@ -107,9 +106,14 @@ result() { # NAME: a test; its findings are the lines of $found
     sort -u "$found" | awk -F: -v list="$work/excused" '
         BEGIN { while ((getline file < list) > 0) left[file] = 1 }
         $1 in left { seen[$1] = 1; next }
+        { folder = $1; sub(/\/.*/, "/*", folder) }
+        folder in left { next }
         { print }
-        END { for (file in left) if (!(file in seen)) print file ": obeys by now; drop its row in tests/style.sh" }
-    ' >"$work/binding"
+        END {
+            for (file in left)
+                if (!(file in seen) && file !~ /\*$/)
+                    print file ": obeys by now; drop its row in tests/style.sh"
+        }' >"$work/binding"
     mv "$work/binding" "$found"
     if [ -s "$found" ]; then
         failed=$((failed + 1))
