@@ -1,6 +1,7 @@
 #include "models/gguf.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,8 +46,8 @@ const char *gguf_show(struct gguf_string s, char out[GGUF_SHOW])
         len = GGUF_SHOW - 4;
     while (len > 0 && len < text.len && ((unsigned char)text.data[len] & 0xc0) == 0x80)
         len--;
-    memcpy(out, buf_str(&text), len);
-    strcpy(out + len, len < text.len || shown < s.len ? "..." : "");
+    snprintf(out, GGUF_SHOW, "%.*s%s", (int)len, buf_str(&text),
+             len < text.len || shown < s.len ? "..." : "");
     buf_release(&text);
     return out;
 }

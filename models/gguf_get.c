@@ -1,6 +1,6 @@
 /* Values of a GGUF file by key and type. */
 #include <inttypes.h>
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "models/gguf.h"
@@ -150,8 +150,8 @@ int gguf_get_array(const struct gguf *gguf, const char *key, enum gguf_type elem
     if (!v)
         return 0;
     if (v->type != GGUF_ARRAY || v->element != element) {
-        char wanted[32] = "array of ";
-        strncat(wanted, gguf_type_name(element), sizeof wanted - 10);
+        char wanted[32];
+        snprintf(wanted, sizeof wanted, "array of %s", gguf_type_name(element));
         return wrong_type(gguf, v, wanted, err);
     }
     *out = v;

@@ -239,16 +239,17 @@ int32_t model_bos(const struct model *model)
 
 static int unknown_format(const struct model *model, const char *format, struct error *err)
 {
-    char names[128] = "";
-    for (const char *const *name = chat_formats(); *name; name++) {
-        strcat(names, name == chat_formats() ? "" : ", ");
-        strcat(names, *name);
-    }
+    struct buf names;
+    buf_init(&names, 0);
+    for (const char *const *name = chat_formats(); *name; name++)
+        buf_addf(&names, "%s%s", names.len ? ", " : "", *name);
     if (format)
         error_set(err, ERROR_USAGE, "the chat format '%.40s' is not known", format);
     else
         error_set(err, ERROR_DATA, "%s has no chat template that is known", model->path);
-    return error_hint(err, "name one of: %s", names);
+    error_hint(err, "name one of: %s", buf_str(&names));
+    buf_release(&names);
+    return -1;
 }
 
 int model_chat(const struct model *model, const char *format, const struct chat_message *messages,

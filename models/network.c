@@ -58,7 +58,7 @@ static int get_arch(const struct gguf *g, char out[32], struct error *err)
         return got < 0 ? -1 : missing_key(g, "general.architecture", err);
     for (size_t i = 0; i < N_ARCHS; i++) {
         if (arch.len == strlen(archs[i]) && memcmp(arch.data, archs[i], arch.len) == 0) {
-            strcpy(out, archs[i]);
+            snprintf(out, 32, "%s", archs[i]);
             return 0;
         }
     }

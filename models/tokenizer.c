@@ -352,7 +352,7 @@ static int byte_of_name(const struct piece *p)
 
 static int load_spm(struct tokenizer *t, const struct gguf *g, struct error *err)
 {
-    strcpy(t->name, "llama-spm");
+    snprintf(t->name, sizeof t->name, "llama-spm");
     t->add_bos = true;
     t->add_space = true;
     const int got = get_per_piece(t, g, "tokenizer.ggml.scores", GGUF_F32, &t->scores, err);

@@ -15,11 +15,6 @@ excused='
 2 tests/*
 4 tests/*
 9 tests/*
-9 models/gguf.c
-9 models/gguf_get.c
-9 models/model.c
-9 models/network.c
-9 models/tokenizer.c
 12 src/base/option.c
 12 src/base/pool.c
 '
