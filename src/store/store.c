@@ -9,6 +9,7 @@
 #include "src/store/lock.h"
 #include "src/store/open.h"
 #include "src/store/owner.h"
+#include "src/store/thread.h"
 
 /* At most this many waiting writes share a transaction. */
 #define GROUP_MAX 64
@@ -277,7 +278,7 @@ static int start_owner(struct store *store, struct error *err)
 {
     pthread_mutex_init(&store->mutex, NULL);
     pthread_cond_init(&store->wake, NULL);
-    if (pthread_create(&store->thread, NULL, owner_main, store)) {
+    if (thread_start(&store->thread, owner_main, store)) {
         pthread_mutex_destroy(&store->mutex);
         pthread_cond_destroy(&store->wake);
         return error_set(err, ERROR_FAILED, "cannot start the store's thread");
