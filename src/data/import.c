@@ -62,8 +62,20 @@ static void report_pair(struct import_report *report, const struct pair *pair)
     }
 }
 
+/* "" is what a CSV cell says of nothing: no id, title or group. */
+static void drop_empty(char **text)
+{
+    if (*text && !**text) {
+        free(*text);
+        *text = NULL;
+    }
+}
+
 int import_keep(struct import *im, const struct row *row, struct pair *pair, struct error *err)
 {
+    drop_empty(&pair->key);
+    drop_empty(&pair->title);
+    drop_empty(&pair->group);
     if (pair->key && seen_add(&im->seen, row, pair->key, err)) {
         pair_release(pair);
         return -1;

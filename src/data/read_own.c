@@ -98,9 +98,9 @@ static void read_names(const struct row *row, const char *title, const char *gro
 {
     title = row_string_or_null(row, title);
     group = row_string_or_null(row, group);
-    if (title && *title) // "" is what a CSV cell says of nothing
+    if (title)
         out->title = xstrdup(title);
-    if (group && *group)
+    if (group)
         out->group = xstrdup(group);
 }
 
