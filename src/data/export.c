@@ -90,7 +90,8 @@ void export_pair_jsonl(struct buf *out, const struct pair *pair)
 
 void export_csv_head(struct buf *out, enum export_flags flags)
 {
-    buf_addf(out, "id,title,group,context,a,b,choice,choices,tags,split,gold_a,gold_b%s\n",
+    buf_addf(out,
+             "id,title,group,context,a,b,choice,choices,tags,split,gold_a,gold_b%s\n",
              flags & EXPORT_GUARD ? ",guard" : "");
 }
 
@@ -125,8 +126,8 @@ static void put_real_cell(struct buf *out, double x, enum export_flags flags)
 
 void export_pair_csv(struct buf *out, const struct pair *pair, enum export_flags flags)
 {
-    const char *const texts[] = {pair->key, pair->title, pair->group,
-                                 pair->context, pair->a, pair->b};
+    const char *const texts[] = {pair->key,     pair->title, pair->group,
+                                 pair->context, pair->a,     pair->b};
     struct buf json;
     buf_init(&json, 0);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -134,7 +135,8 @@ void export_pair_csv(struct buf *out, const struct pair *pair, enum export_flags
         buf_addc(out, ',');
     }
     struct reference reference = pair_reference(pair);
-    buf_addf(out, "%s,", reference.choice == CHOICE_NONE ? "" : choice_name(reference.choice));
+    buf_addf(out, "%s,",
+             reference.choice == CHOICE_NONE ? "" : choice_name(reference.choice));
     if (pair->n_votes)
         put_choices(&json, pair);
     put_cell(out, buf_str(&json), flags);

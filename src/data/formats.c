@@ -3,8 +3,9 @@
 #include <string.h>
 
 /*
- * Of the rows whose keys are all there the one with the most keys wins, of equals the first. What
- * is recognised but holds no pairs stands here too, so that the message can say what it is.
+ * Of the rows whose keys are all there the one with the most keys wins, of equals the
+ * first. What is recognised but holds no pairs stands here too, so that the message can
+ * say what it is.
  */
 const struct format pair_formats[] = {
     {.known = {"rlaif", ROWS_JSON, {"context", "a", "b"}},
@@ -21,19 +22,23 @@ const struct format pair_formats[] = {
      .read = read_hh},
     {.known = {"hh_answers", ROWS_JSON, {"Question", "Answer1", "Answer2"}},
      .what = "Question, Answer1, Answer2, Preference",
-     .read = read_hh_answers},
+     .read = read_hh_answers,
+     .place_ids = true},
     {.known = {"hhh_ab", ROWS_JSON, {"corrects", "text_correct", "text_incorrect"}},
      .what = "HHH evaluation items",
      .read = read_hhh},
     {.known = {"openai", ROWS_JSON, {"info", "summaries"}},
      .what = "OpenAI's TL;DR and CNN/DM comparisons",
      .read = read_openai},
-    {.known = {"tldr_judged_csv", ROWS_CSV, {"query", "postprocessed_response", "reference_responses"}},
+    {.known = {"tldr_judged_csv",
+               ROWS_CSV,
+               {"query", "postprocessed_response", "reference_responses"}},
      .what = "CSV of TL;DR pairs judged by GPT-4",
      .read = read_tldr_csv},
     {.known = {"llmbar", ROWS_JSON, {"input", "output_1", "output_2"}},
      .what = "LLMBar dataset.json",
-     .read = read_llmbar},
+     .read = read_llmbar,
+     .place_ids = true},
     {.known = {"autoj", ROWS_JSON, {"prompt", "response 1", "response 2"}},
      .what = "Auto-J pairwise test data",
      .read = read_autoj},
@@ -46,19 +51,26 @@ const struct format pair_formats[] = {
     {.known = {"faireval", ROWS_CSV, {NULL}, check_review},
      .what = "FairEval's review file",
      .read_files = read_faireval_files},
-    {.known = {"alpaca_eval", ROWS_JSON, {"instruction", "output_1", "output_2", "preference"}},
+    {.known = {"alpaca_eval",
+               ROWS_JSON,
+               {"instruction", "output_1", "output_2", "preference"}},
      .what = "AlpacaEval annotations with soft labels",
-     .read = read_alpaca},
+     .read = read_alpaca,
+     .place_ids = true},
     {.known = {"rmb", ROWS_JSON, {"conversation_input", "chosen", "reject"}},
      .what = "RMB pairwise sets",
      .read = read_rmb},
-    {.known = {"judgebench", ROWS_JSON, {"pair_id", "question", "response_A", "response_B"}},
+    {.known = {"judgebench",
+               ROWS_JSON,
+               {"pair_id", "question", "response_A", "response_B"}},
      .what = "JudgeBench pairs (with or without judgments)",
      .read = read_judgebench},
     {.known = {"summeval", ROWS_JSON, {"id", "src", "summary_1", "summary_2"}},
      .what = "SummEval head-to-head with expert scores",
      .read = read_summeval},
-    {.known = {"news_pairwise", ROWS_JSON, {"article_id", "writer_id", "article_text", "overall_writer_better"}},
+    {.known = {"news_pairwise",
+               ROWS_JSON,
+               {"article_id", "writer_id", "article_text", "overall_writer_better"}},
      .what = "news summaries, one vote a record",
      .read_files = read_news_files},
     {.known = {"squality", ROWS_JSON, {"passage-id", "questions"}},
@@ -85,7 +97,8 @@ const struct format pair_formats[] = {
     {.known = {"cai_samples", ROWS_JSON, {"rl_prompt", "sampled_answers"}},
      .refuse = "sampled answers with scores, never compared: no pairs"},
     {.known = {"hhh_ab", ROWS_JSON, {"prompt", "corrects", "incorrects"}},
-     .refuse = "one transcript and two fixed answers a record (there is no text_correct): no pairs"},
+     .refuse = "one transcript and two fixed answers a record (there is no "
+               "text_correct): no pairs"},
     {.known = {"judgebench_scores", ROWS_JSON, {"pair_id", "scores"}},
      .refuse = "scores without texts: no pairs",
      .instead = "import the pairs they belong to"},
@@ -111,7 +124,8 @@ bool import_format_info(size_t i, const char **name, const char **what)
 {
     for (size_t k = 0; k < n_pair_formats; k++) {
         const struct format *format = &pair_formats[k];
-        bool again = k > 0 && !strcmp(format->known.name, format[-1].known.name); // a part or a second shape
+        bool again = k > 0 && !strcmp(format->known.name,
+                                      format[-1].known.name); // a part or a second shape
         if (format->refuse || again)
             continue;
         if (i-- == 0) {

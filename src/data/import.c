@@ -20,6 +20,7 @@ struct import {
     struct pair_list chunk;
     size_t chunk_bytes;
     struct seen_keys seen;
+    bool several; /* files of one format, read one after another */
     bool kind_given;
     enum rater_kind kind;
 };
@@ -71,7 +72,8 @@ static void drop_empty(char **text)
     }
 }
 
-int import_keep(struct import *im, const struct row *row, struct pair *pair, struct error *err)
+int import_keep(struct import *im, const struct row *row, struct pair *pair,
+                struct error *err)
 {
     drop_empty(&pair->key);
     drop_empty(&pair->title);
@@ -102,6 +104,10 @@ static int take_row(void *ctx, const struct row *row, struct error *err)
         pair_release(&pair);
         return -1;
     }
+    if (im->several && im->format->place_ids) {
+        free(pair.key);
+        pair.key = NULL;
+    }
     return import_keep(im, row, &pair, err);
 }
 
@@ -110,7 +116,8 @@ static int import_read(struct import *im, const char *const *files, size_t n_fil
 {
     const struct format *format = im->format;
     if (format->refuse) {
-        error_set(err, ERROR_DATA, "%s is %s: %s", files[0], format->known.name, format->refuse);
+        error_set(err, ERROR_DATA, "%s is %s: %s", files[0], format->known.name,
+                  format->refuse);
         return format->instead ? error_hint(err, "%s", format->instead) : -1;
     }
     if (format->read_files)
@@ -133,7 +140,8 @@ static int import_format(struct import *im, const char *const *files, size_t n_f
     struct rows rows = im->rows;
     size_t index;
     enum rows_as as;
-    if (!o->format && (o->context || o->a || o->b)) { // columns are named: no format is looked for
+    if (!o->format &&
+        (o->context || o->a || o->b)) { // columns are named: no format is looked for
         if (rows_sniff(files[0], &as, err))
             return -1;
         mapped.format = as == ROWS_JSON ? "jsonl" : "csv";
@@ -146,19 +154,22 @@ static int import_format(struct import *im, const char *const *files, size_t n_f
     return 0;
 }
 
-int import_pairs(const char *const *files, size_t n_files, const struct import_options *options,
-                 int (*sink)(void *ctx, struct pair *pairs, size_t n, struct error *err), void *ctx,
-                 struct import_report *report, struct error *err)
+int import_pairs(const char *const *files, size_t n_files,
+                 const struct import_options *options,
+                 int (*sink)(void *ctx, struct pair *pairs, size_t n, struct error *err),
+                 void *ctx, struct import_report *report, struct error *err)
 {
-    struct import im = {.sink = sink, .ctx = ctx};
+    struct import im = {.sink = sink, .ctx = ctx, .several = n_files > 1};
     if (rows_begin(&im.rows, files, n_files, options, report, err))
         return -1;
     const char *kind = im.rows.options->kind;
     im.kind_given = kind != NULL;
     if (kind && !rater_kind_parse(kind, &im.kind))
-        return error_set(err, ERROR_USAGE, "kind must be human, ai, gold or sim, not %.40s", kind);
-    int bad = import_format(&im, files, n_files, err) || import_read(&im, files, n_files, err) ||
-              import_flush(&im, err) || report_end(report, "pairs", files[0], err);
+        return error_set(err, ERROR_USAGE,
+                         "kind must be human, ai, gold or sim, not %.40s", kind);
+    int bad = import_format(&im, files, n_files, err) ||
+              import_read(&im, files, n_files, err) || import_flush(&im, err) ||
+              report_end(report, "pairs", files[0], err);
     pair_list_release(&im.chunk);
     seen_release(&im.seen);
     return bad ? -1 : 0;
@@ -166,7 +177,8 @@ int import_pairs(const char *const *files, size_t n_files, const struct import_o
 
 char *import_set_name(const char *path)
 {
-    static const char *const endings[] = {".gz", ".jsonl", ".json", ".csv", ".tsv", ".txt"};
+    static const char *const endings[] = {".gz",  ".jsonl", ".json",
+                                          ".csv", ".tsv",   ".txt"};
     char *name = xstrdup(path_base(path));
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {

@@ -95,7 +95,8 @@ static size_t plain_run(const char *at, const char *end)
     return (size_t)(p - at);
 }
 
-/* Behind the opening quote; *text is in the input when there is no escape, else in the scratch. */
+/* Behind the opening quote; *text is in the input when there is no escape, else in the
+ * scratch. */
 static bool read_text(struct quick *q, const char **text, size_t *len)
 {
     size_t run = plain_run(q->at, q->end);

@@ -61,8 +61,11 @@ bool split_parse(const char *name, enum split *out)
     static const struct {
         const char *prefix;
         enum split split;
-    } words[] = {{"train", SPLIT_TRAIN}, {"dev", SPLIT_DEV},   {"valid", SPLIT_DEV},
-                 {"eval", SPLIT_DEV},    {"test", SPLIT_TEST}};
+    } words[] = {{"train", SPLIT_TRAIN},
+                 {"dev", SPLIT_DEV},
+                 {"valid", SPLIT_DEV},
+                 {"eval", SPLIT_DEV},
+                 {"test", SPLIT_TEST}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (!strncmp(name, words[i].prefix, strlen(words[i].prefix))) {
             *out = words[i].split;
@@ -116,8 +119,8 @@ struct pair *pair_list_add(struct pair_list *list)
 }
 
 /* Votes and tags are few and read often: exact arrays, no capacity kept. */
-void pair_add_vote(struct pair *pair, const char *rater, enum rater_kind kind, enum choice choice,
-                   double confidence)
+void pair_add_vote(struct pair *pair, const char *rater, enum rater_kind kind,
+                   enum choice choice, double confidence)
 {
     pair->votes = xrealloc(pair->votes, (pair->n_votes + 1) * sizeof *pair->votes);
     pair->votes[pair->n_votes++] = (struct vote){.rater = xstrdup(rater),
@@ -250,8 +253,8 @@ static int place_compare(const void *x, const void *y)
     return by ? by : (a->index > b->index) - (a->index < b->index);
 }
 
-void pair_order(const struct pair *const *pairs, size_t n, const char *set_name, uint64_t seed,
-                size_t *order)
+void pair_order(const struct pair *const *pairs, size_t n, const char *set_name,
+                uint64_t seed, size_t *order)
 {
     struct place *places = xcalloc(n ? n : 1, sizeof *places);
     for (size_t i = 0; i < n; i++) {

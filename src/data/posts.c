@@ -69,13 +69,15 @@ static int read_tldr(const struct row *row, struct post *out, struct error *err)
 }
 
 /* Sentences become one text: a blank between them unless one stands there. */
-static int join_sentences(const struct row *row, const json_t *list, char **out, struct error *err)
+static int join_sentences(const struct row *row, const json_t *list, char **out,
+                          struct error *err)
 {
     struct buf text;
     buf_init(&text, RECORD_MAX);
     size_t i;
     json_t *sentence;
-    json_array_foreach(list, i, sentence) {
+    json_array_foreach(list, i, sentence)
+    {
         char *one;
         if (value_text(row, sentence, "source", &one, err)) {
             buf_release(&text);
@@ -94,8 +96,8 @@ static int read_scitldr(const struct row *row, struct post *out, struct error *e
 {
     json_t *source, *target;
     copy_names(row, NULL, out);
-    if (row_id(row, "paper_id", &out->key, err) || row_need(row, "source", &source, err) ||
-        row_need(row, "target", &target, err))
+    if (row_id(row, "paper_id", &out->key, err) ||
+        row_need(row, "source", &source, err) || row_need(row, "target", &target, err))
         return -1;
     if (!json_is_array(source) || !json_is_array(target))
         return row_error(row, err, "source and target must be lists of sentences");
@@ -179,8 +181,10 @@ static int find_format(struct posts *p, const char *file, struct error *err)
     return 0;
 }
 
-int import_posts(const char *const *files, size_t n_files, const struct import_options *options,
-                 int (*sink)(void *ctx, const struct post *posts, size_t n, struct error *err),
+int import_posts(const char *const *files, size_t n_files,
+                 const struct import_options *options,
+                 int (*sink)(void *ctx, const struct post *posts, size_t n,
+                             struct error *err),
                  void *ctx, struct import_report *report, struct error *err)
 {
     struct posts p = {.sink = sink, .ctx = ctx};

@@ -1,4 +1,5 @@
-/* Our own JSONL, and files whose columns are named by the user or are our own (CSV, TSV, JSON). */
+/* Our own JSONL, and files whose columns are named by the user or are our own (CSV, TSV,
+ * JSON). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,8 @@
 #include "src/base/mem.h"
 #include "src/data/format.h"
 
-static int read_number(const struct row *row, const json_t *value, const char *path, double min,
-                       double max, double *out, struct error *err)
+static int read_number(const struct row *row, const json_t *value, const char *path,
+                       double min, double max, double *out, struct error *err)
 {
     *out = NAN;
     if (!value || json_is_null(value))
@@ -39,8 +40,8 @@ static int read_choice(const struct row *row, const json_t *item, struct pair *o
         return row_error(row, err, "choices: kind must be human, ai, gold or sim");
     if (!choice || !choice_parse(choice, &means))
         return row_error(row, err, "unknown label (choice must be a, b, tie or none)");
-    if (read_number(row, json_object_get(item, "confidence"), "confidence", 1, 9, &confidence,
-                    err) ||
+    if (read_number(row, json_object_get(item, "confidence"), "confidence", 1, 9,
+                    &confidence, err) ||
         read_number(row, json_object_get(item, "soft"), "soft", 0, 1, &soft, err))
         return -1;
     pair_add_vote(out, rater, kind, means, confidence);
@@ -57,7 +58,8 @@ static int read_choices(const struct row *row, const json_t *list, struct pair *
         return row_error(row, err, "choices is not a list");
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         if (read_choice(row, item, out, err))
             return -1;
     }
@@ -73,7 +75,8 @@ static int read_tags(const struct row *row, const json_t *list, struct pair *out
         return row_error(row, err, "tags is not a list");
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         char *tag;
         if (value_text(row, item, "tags", &tag, err))
             return -1;
@@ -104,24 +107,24 @@ static void read_names(const struct row *row, const char *title, const char *gro
         out->group = xstrdup(group);
 }
 
-int read_own(const struct row *row, const struct import_options *options, struct pair *out,
-             struct error *err)
+int read_own(const struct row *row, const struct import_options *options,
+             struct pair *out, struct error *err)
 {
     (void)options;
     const json_t *id = row_value(row, "id");
     if (id && !json_is_null(id) && row_id(row, "id", &out->key, err))
         return -1;
     read_names(row, "title", "group", out);
-    if (row_text(row, "context", &out->context, err) || row_response(row, "a", &out->a, err) ||
-        row_response(row, "b", &out->b, err) ||
+    if (row_text(row, "context", &out->context, err) ||
+        row_response(row, "a", &out->a, err) || row_response(row, "b", &out->b, err) ||
         read_choices(row, row_value(row, "choices"), out, err) ||
         read_tags(row, row_value(row, "tags"), out, err) ||
         read_split(row, row_string_or_null(row, "split"), out, err) ||
-        read_number(row, row_value(row, "gold_a"), "gold_a", -INFINITY, INFINITY, &out->gold_a,
-                    err))
+        read_number(row, row_value(row, "gold_a"), "gold_a", -INFINITY, INFINITY,
+                    &out->gold_a, err))
         return -1;
-    return read_number(row, row_value(row, "gold_b"), "gold_b", -INFINITY, INFINITY, &out->gold_b,
-                       err);
+    return read_number(row, row_value(row, "gold_b"), "gold_b", -INFINITY, INFINITY,
+                       &out->gold_b, err);
 }
 
 /* ---- columns ---- */
@@ -132,7 +135,8 @@ bool check_own_columns(const struct row *row)
 }
 
 /* A cell that holds JSON, as we write it; NULL in *out when there is none. */
-static int json_cell(const struct row *row, const char *column, json_t **out, struct error *err)
+static int json_cell(const struct row *row, const char *column, json_t **out,
+                     struct error *err)
 {
     const char *cell = row_string_or_null(row, column);
     struct error problem = {0};
@@ -143,17 +147,21 @@ static int json_cell(const struct row *row, const char *column, json_t **out, st
     return *out ? 0 : row_error(row, err, "%s is not JSON: %s", column, problem.text);
 }
 
-static int number_cell(const struct row *row, const char *column, double *out, struct error *err)
+static int number_cell(const struct row *row, const char *column, double *out,
+                       struct error *err)
 {
     const char *cell = row_string_or_null(row, column);
     char *end;
     if (!cell || row->object)
         return 0;
     *out = strtod(cell, &end);
-    return *end == 0 && isfinite(*out) ? 0 : row_error(row, err, "%s is not a number", column);
+    return *end == 0 && isfinite(*out)
+               ? 0
+               : row_error(row, err, "%s is not a number", column);
 }
 
-/* a, b, tie in any case, nothing, or the name of the column that holds the better response. */
+/* a, b, tie in any case, nothing, or the name of the column that holds the better
+ * response. */
 static int read_choice_word(const struct row *row, const struct import_options *o,
                             struct pair *out, struct error *err)
 {
@@ -175,18 +183,20 @@ static int read_choice_word(const struct row *row, const struct import_options *
     else if (!strcasecmp(word, "tie"))
         choice = CHOICE_TIE;
     else
-        return row_error(row, err, "unknown label (%s must be a, b, tie, empty or a column's name)",
+        return row_error(row, err,
+                         "unknown label (%s must be a, b, tie, empty or a column's name)",
                          column);
     pair_add_vote(out, "human", RATER_HUMAN, choice, NAN);
     return 0;
 }
 
 /* Columns that only our own export has. */
-static int read_own_cells(const struct row *row, const struct import_options *o, struct pair *out,
-                          struct error *err)
+static int read_own_cells(const struct row *row, const struct import_options *o,
+                          struct pair *out, struct error *err)
 {
     json_t *choices = NULL, *tags = NULL;
-    int bad = json_cell(row, "choices", &choices, err) || read_choices(row, choices, out, err) ||
+    int bad = json_cell(row, "choices", &choices, err) ||
+              read_choices(row, choices, out, err) ||
               json_cell(row, "tags", &tags, err) || read_tags(row, tags, out, err) ||
               number_cell(row, "gold_a", &out->gold_a, err) ||
               number_cell(row, "gold_b", &out->gold_b, err);
@@ -208,7 +218,8 @@ int read_columns(const struct row *row, const struct import_options *o, struct p
         row_response(row, o->a ? o->a : "a", &out->a, err) ||
         row_response(row, o->b ? o->b : "b", &out->b, err))
         return -1;
-    bool mapped = o->context || o->a || o->b; // then the other columns are somebody else's
+    bool mapped =
+        o->context || o->a || o->b; // then the other columns are somebody else's
     if (mapped)
         return read_choice_word(row, o, out, err);
     if (read_split(row, row_string_or_null(row, "split"), out, err))

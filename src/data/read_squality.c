@@ -1,4 +1,5 @@
-/* SQuALITY: a record is a story with three answers to each question, ranked by three raters. */
+/* SQuALITY: a record is a story with three answers to each question, ranked by three
+ * raters. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ static json_int_t rank_by(const json_t *system, const char *rater)
 {
     size_t i;
     json_t *review;
-    json_array_foreach(json_object_get(system, "reviews"), i, review) {
+    json_array_foreach(json_object_get(system, "reviews"), i, review)
+    {
         const char *worker = json_string_value(json_object_get(review, "worker_id"));
         const json_t *rank = json_object_get(review, "overall-rank");
         if (worker && !strcmp(worker, rater) && json_is_integer(rank))
@@ -42,9 +44,11 @@ static int squality_votes(const struct row *row, const json_t *x, const json_t *
 {
     size_t i;
     json_t *review;
-    json_array_foreach(json_object_get(x, "reviews"), i, review) {
+    json_array_foreach(json_object_get(x, "reviews"), i, review)
+    {
         const char *rater = json_string_value(json_object_get(review, "worker_id"));
-        json_int_t first = rater ? rank_by(x, rater) : -1, second = rater ? rank_by(y, rater) : -1;
+        json_int_t first = rater ? rank_by(x, rater) : -1,
+                   second = rater ? rank_by(y, rater) : -1;
         if (first < 0 || second < 0)
             return row_error(row, err, "unknown label (a rater without overall-rank)");
         pair_add_vote(pair, rater, RATER_HUMAN,
@@ -64,11 +68,12 @@ static char *squality_context(const json_t *story, const char *key)
     const char *document = json_string_value(json_object_get(story, "document"));
     size_t i;
     json_t *question;
-    json_array_foreach(json_object_get(story, "questions"), i, question) {
+    json_array_foreach(json_object_get(story, "questions"), i, question)
+    {
         const json_t *is = json_object_get(question, "question_number");
         const char *text = json_string_value(json_object_get(question, "question_text"));
-        if (*key && !*end && json_is_integer(is) && json_integer_value(is) == number + 1 && text &&
-            document)
+        if (*key && !*end && json_is_integer(is) &&
+            json_integer_value(is) == number + 1 && text && document)
             return xasprintf("%s\n\n%s", text, document);
     }
     return NULL;
@@ -88,14 +93,14 @@ static int squality_pair(const struct row *row, const char *passage, const char 
     return squality_votes(row, sx, sy, pair, err);
 }
 
-static int squality_question(const struct row *row, const json_t *story, const char *passage,
-                             const char *key, const json_t *systems, struct pair_list *list,
-                             struct error *err)
+static int squality_question(const struct row *row, const json_t *story,
+                             const char *passage, const char *key, const json_t *systems,
+                             struct pair_list *list, struct error *err)
 {
     for (int i = 0; i < 3; i++) {
         for (int k = i + 1; k < 3; k++) {
-            if (squality_pair(row, passage, key, systems, squality_systems[i], squality_systems[k],
-                              list, err))
+            if (squality_pair(row, passage, key, systems, squality_systems[i],
+                              squality_systems[k], list, err))
                 return -1;
             struct pair *pair = &list->pairs[list->n - 1];
             pair->context = squality_context(story, key);
@@ -117,7 +122,8 @@ static int squality_responses(void *ctx, const struct row *row, struct error *er
         return -1;
     const json_t *story = json_object_get(sq->stories, passage);
     int bad = story ? 0 : row_error(row, err, "no story with the id \"%.60s\"", passage);
-    json_object_foreach(questions, key, systems) {
+    json_object_foreach(questions, key, systems)
+    {
         bad = bad || squality_question(row, story, passage, key, systems, &list, err);
     }
     for (size_t i = 0; i < list.n && !bad; i++)
@@ -131,7 +137,8 @@ static void squality_is_stories(void *ctx, const struct row *row)
     *(bool *)ctx = row_has(row, "document");
 }
 
-int read_squality_files(struct import *im, const char *const *files, size_t n, struct error *err)
+int read_squality_files(struct import *im, const char *const *files, size_t n,
+                        struct error *err)
 {
     const char *found[2] = {NULL, NULL};
     struct squality sq = {.im = im, .stories = json_object()};
@@ -146,12 +153,15 @@ int read_squality_files(struct import *im, const char *const *files, size_t n, s
         found[1] = beside = rows_beside(found[0], "../v1-3/txt/test.jsonl");
     if (!bad && (!found[0] || !found[1])) {
         error_set(err, ERROR_DATA, "SQuALITY is two files: %s is missing",
-                  found[0] ? "the stories (test.jsonl)" : "the responses (all-responses.jsonl)");
+                  found[0] ? "the stories (test.jsonl)"
+                           : "the responses (all-responses.jsonl)");
         bad = error_hint(err, "name both files");
     }
-    bad = bad ||
-          rows_each(import_rows(im), found[1], ROWS_JSON, true, squality_story, &sq, err) ||
-          rows_each(import_rows(im), found[0], ROWS_JSON, false, squality_responses, &sq, err);
+    bad =
+        bad ||
+        rows_each(import_rows(im), found[1], ROWS_JSON, true, squality_story, &sq, err) ||
+        rows_each(import_rows(im), found[0], ROWS_JSON, false, squality_responses, &sq,
+                  err);
     free(beside);
     json_decref(sq.stories);
     return bad ? -1 : 0;

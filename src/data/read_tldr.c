@@ -1,4 +1,5 @@
-/* Reddit posts and news with two summaries: OpenAI's comparisons, the CSV judged by GPT-4. */
+/* Reddit posts and news with two summaries: OpenAI's comparisons, the CSV judged by
+ * GPT-4. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,9 @@
 #include "src/data/format.h"
 
 /*
- * extra.confidence: 1 surely the first summary, 9 surely the second. Ours is the other way round.
- * One that contradicts the choice says nothing that could be relied on and is left out.
+ * extra.confidence: 1 surely the first summary, 9 surely the second. Ours is the other
+ * way round. One that contradicts the choice says nothing that could be relied on and is
+ * left out.
  */
 static double openai_confidence(const struct row *row, enum choice choice)
 {
@@ -40,8 +42,8 @@ static int openai_context(const struct row *row, const json_t *info, struct pair
     return 0;
 }
 
-int read_openai(const struct row *row, const struct import_options *options, struct pair *out,
-                struct error *err)
+int read_openai(const struct row *row, const struct import_options *options,
+                struct pair *out, struct error *err)
 {
     static const struct side sides[] = {
         {SIDE_INT, 0, NULL, CHOICE_A}, {SIDE_INT, 1, NULL, CHOICE_B}, {0}};
@@ -83,8 +85,8 @@ static char *take_part(const char **text, const char *prefix, const char *mark)
 }
 
 /*
- * "SUBREDDIT: r/X\n\nTITLE: T\n\nPOST: P\n\nTL;DR:" gives its parts, so that the pair is the one of
- * OpenAI's own files; any other text is the context as it stands.
+ * "SUBREDDIT: r/X\n\nTITLE: T\n\nPOST: P\n\nTL;DR:" gives its parts, so that the pair is
+ * the one of OpenAI's own files; any other text is the context as it stands.
  */
 static void query_parts(const char *query, struct pair *out)
 {
@@ -104,8 +106,8 @@ static void query_parts(const char *query, struct pair *out)
     free(group);
 }
 
-int read_tldr_csv(const struct row *row, const struct import_options *options, struct pair *out,
-                  struct error *err)
+int read_tldr_csv(const struct row *row, const struct import_options *options,
+                  struct pair *out, struct error *err)
 {
     (void)options;
     const char *query, *preferred, *shuffled;

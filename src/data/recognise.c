@@ -30,8 +30,8 @@ static size_t best_format(const struct recognisers *table, const struct row *row
     for (size_t i = 0; i < table->n; i++) {
         const struct recogniser *r = recogniser_at(table, i);
         size_t n;
-        if ((r->as == ROWS_JSON) != (row->object != NULL) || !has_keys(row, r->keys, &n) ||
-            (r->check && !r->check(row)))
+        if ((r->as == ROWS_JSON) != (row->object != NULL) ||
+            !has_keys(row, r->keys, &n) || (r->check && !r->check(row)))
             continue;
         n = 2 * n + (r->check != NULL);
         if (n > most) {
@@ -47,7 +47,8 @@ static void list_keys(const struct row *row, struct buf *out)
     const char *key;
     json_t *value;
     if (row->object) {
-        json_object_foreach(row->object, key, value) {
+        json_object_foreach(row->object, key, value)
+        {
             buf_adds(out, out->len ? ", " : "");
             text_sanitise(out, key, strlen(key), 0);
         }
@@ -65,7 +66,8 @@ static int unknown_format(const struct row_file *f, const struct row *row,
     struct buf keys;
     if (!row && first->text[0])
         error_at_line(err, f->source.path, first->line, first->column,
-                      "no format of %s is known by this file: %.300s", table->what, first->text);
+                      "no format of %s is known by this file: %.300s", table->what,
+                      first->text);
     else if (!row)
         return error_set(err, ERROR_DATA, "%s is empty", f->source.path);
     else {
@@ -84,14 +86,17 @@ static int unknown_format(const struct row_file *f, const struct row *row,
             buf_addf(&names, "%s%s", names.len ? ", " : "", name);
     }
     error_hint(err, "%sknown: %s",
-               strcmp(table->what, "pairs") ? "" : "name columns with context= a= b= [choice=]; ",
+               strcmp(table->what, "pairs")
+                   ? ""
+                   : "name columns with context= a= b= [choice=]; ",
                buf_str(&names));
     buf_release(&names);
     return -1;
 }
 
 /* Reads records until one is known. */
-static int peek(struct row_file *f, const struct recognisers *table, size_t *out, struct error *err)
+static int peek(struct row_file *f, const struct recognisers *table, size_t *out,
+                struct error *err)
 {
     struct error first = {0};
     json_t *shown = NULL; // the first object, for the message
@@ -128,15 +133,16 @@ static int peek(struct row_file *f, const struct recognisers *table, size_t *out
 }
 
 /* The row of that name, of two the one that reads files like this one. */
-static int named_format(const struct recognisers *table, const char *name, enum rows_as as,
-                        size_t *out, struct error *err)
+static int named_format(const struct recognisers *table, const char *name,
+                        enum rows_as as, size_t *out, struct error *err)
 {
     const char **names = xcalloc(table->n, sizeof *names);
     *out = table->n;
     for (size_t i = table->n; i-- > 0;) {
         const struct recogniser *r = recogniser_at(table, i);
         names[i] = r->name;
-        bool fits = *out == table->n || r->as == as || recogniser_at(table, *out)->as != as;
+        bool fits =
+            *out == table->n || r->as == as || recogniser_at(table, *out)->as != as;
         if (!strcmp(r->name, name) && fits)
             *out = i;
     }
@@ -158,8 +164,8 @@ int rows_sniff(const char *file, enum rows_as *as, struct error *err)
     return 0;
 }
 
-int rows_recognise(const struct rows *rows, const struct recognisers *table, const char *file,
-                   size_t *out, struct error *err)
+int rows_recognise(const struct rows *rows, const struct recognisers *table,
+                   const char *file, size_t *out, struct error *err)
 {
     enum rows_as as;
     struct row_file f;
@@ -175,7 +181,8 @@ int rows_recognise(const struct rows *rows, const struct recognisers *table, con
 }
 
 int rows_recognise_all(const struct rows *rows, const struct recognisers *table,
-                       const char *const *files, size_t n_files, size_t *out, struct error *err)
+                       const char *const *files, size_t n_files, size_t *out,
+                       struct error *err)
 {
     for (size_t i = 0; i < n_files; i++) {
         size_t index;
@@ -183,17 +190,19 @@ int rows_recognise_all(const struct rows *rows, const struct recognisers *table,
             return -1;
         if (i == 0)
             *out = index;
-        const char *is = recogniser_at(table, index)->name, *was = recogniser_at(table, *out)->name;
+        const char *is = recogniser_at(table, index)->name,
+                   *was = recogniser_at(table, *out)->name;
         if (strcmp(is, was)) {
-            error_set(err, ERROR_DATA, "%s is %s, but %s is %s", files[0], was, files[i], is);
+            error_set(err, ERROR_DATA, "%s is %s, but %s is %s", files[0], was, files[i],
+                      is);
             return error_hint(err, "import them one after the other");
         }
     }
     return 0;
 }
 
-int rows_first(const char *file, void (*look)(void *ctx, const struct row *row), void *ctx,
-               struct error *err)
+int rows_first(const char *file, void (*look)(void *ctx, const struct row *row),
+               void *ctx, struct error *err)
 {
     struct row_file f;
     enum rows_as as;

@@ -30,7 +30,8 @@ static const char *row_cell(const struct row *row, const char *key)
 
 bool row_has(const struct row *row, const char *key)
 {
-    return row->object ? json_object_get(row->object, key) != NULL : row_cell(row, key) != NULL;
+    return row->object ? json_object_get(row->object, key) != NULL
+                       : row_cell(row, key) != NULL;
 }
 
 json_t *row_value(const struct row *row, const char *key)
@@ -61,7 +62,8 @@ static int check_string(const struct row *row, const json_t *value, const char *
     return 0;
 }
 
-int row_string(const struct row *row, const char *key, const char **out, struct error *err)
+int row_string(const struct row *row, const char *key, const char **out,
+               struct error *err)
 {
     if (!row->object) {
         *out = row_cell(row, key);
@@ -93,8 +95,8 @@ int value_text(const struct row *row, const json_t *value, const char *path, cha
     return 0;
 }
 
-int value_response(const struct row *row, const json_t *value, const char *path, char **out,
-                   struct error *err)
+int value_response(const struct row *row, const json_t *value, const char *path,
+                   char **out, struct error *err)
 {
     if (check_string(row, value, path, "response", err))
         return -1;
@@ -182,8 +184,9 @@ int value_side(const struct row *row, const json_t *value, const char *path,
     return row_error(row, err, "unknown label (%s must be %s)", path, list);
 }
 
-int row_vote(const struct row *row, const char *key, const struct side *sides, const char *rater,
-             enum rater_kind kind, struct pair *pair, struct error *err)
+int row_vote(const struct row *row, const char *key, const struct side *sides,
+             const char *rater, enum rater_kind kind, struct pair *pair,
+             struct error *err)
 {
     int means;
     bool given;
@@ -228,8 +231,8 @@ static const char *speaker_name(const char *role)
     return strcmp(role, "system") ? role : "System";
 }
 
-int messages_text(const struct row *row, const json_t *list, size_t n, const char *path, char **out,
-                  struct error *err)
+int messages_text(const struct row *row, const json_t *list, size_t n, const char *path,
+                  char **out, struct error *err)
 {
     struct buf text;
     buf_init(&text, RECORD_MAX);
@@ -240,7 +243,8 @@ int messages_text(const struct row *row, const json_t *list, size_t n, const cha
         if (!json_is_string(role) || !json_is_string(content) || has_nul(role) ||
             has_nul(content)) {
             buf_release(&text);
-            return row_error(row, err, "%s[%zu] is not a message with role and content", path, i);
+            return row_error(row, err, "%s[%zu] is not a message with role and content",
+                             path, i);
         }
         const char *name = speaker_name(json_string_value(role));
         if (n > 1 || strcmp(name, "Human"))
@@ -266,7 +270,8 @@ int transcripts_split(const struct row *row, const char *x, const char *y, char 
         }
     }
     if (cut == 0)
-        return row_error(row, err, "no common turn start (\"\\n\\nAssistant:\" in both transcripts)");
+        return row_error(
+            row, err, "no common turn start (\"\\n\\nAssistant:\" in both transcripts)");
     if (x[cut] == 0 || y[cut] == 0)
         return row_error(row, err, "empty response");
     *context = xstrndup(x, cut);

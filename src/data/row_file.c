@@ -34,7 +34,8 @@ static int read_head(struct row_file *f, struct error *err)
     return 0;
 }
 
-int row_file_open(struct row_file *f, const char *path, enum rows_as as, struct error *err)
+int row_file_open(struct row_file *f, const char *path, enum rows_as as,
+                  struct error *err)
 {
     *f = (struct row_file){.as = as};
     buf_init(&f->scratch, RECORD_MAX);
@@ -69,7 +70,8 @@ static void parse_json(struct row_file *f)
     struct buf text;
     buf_init(&text, 0);
     text_sanitise(&text, problem.text, strlen(problem.text), 0);
-    int64_t column = problem.line == r->line ? problem.column + r->column - 1 : problem.column;
+    int64_t column =
+        problem.line == r->line ? problem.column + r->column - 1 : problem.column;
     record_bad(r, &f->source, problem.line, column, "not JSON: %s", buf_str(&text));
     buf_release(&text);
 }
@@ -95,8 +97,8 @@ int row_file_next(struct row_file *f, struct error *err)
         csv_split(&f->cells, r->text, r->len, f->source.delimiter);
         f->row.cells = &f->cells;
         if (f->cells.n != f->head.n)
-            record_bad(r, &f->source, r->line, 0, "%zu cells, the header has %zu", f->cells.n,
-                       f->head.n);
+            record_bad(r, &f->source, r->line, 0, "%zu cells, the header has %zu",
+                       f->cells.n, f->head.n);
         f->row.guarded = false; // while the guard's own cell is looked for
         const char *guard = r->bad ? NULL : row_string_or_null(&f->row, "guard");
         f->row.guarded = guard && !strcmp(guard, "1");

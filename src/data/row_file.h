@@ -18,8 +18,10 @@ struct row_file {
 };
 
 /* Nothing to close when it fails. */
-int row_file_open(struct row_file *f, const char *path, enum rows_as as, struct error *err);
-/* 1: the row is filled or f->record.bad says why not; 0: the end; -1: the file cannot be read. */
+int row_file_open(struct row_file *f, const char *path, enum rows_as as,
+                  struct error *err);
+/* 1: the row is filled or f->record.bad says why not; 0: the end; -1: the file cannot be
+ * read. */
 int row_file_next(struct row_file *f, struct error *err);
 void row_file_close(struct row_file *f);
 

@@ -74,7 +74,8 @@ int rows_begin(struct rows *rows, const char *const *files, size_t n_files,
     return 0;
 }
 
-static int rows_tick(struct rows *rows, const struct source *source, bool end, struct error *err)
+static int rows_tick(struct rows *rows, const struct source *source, bool end,
+                     struct error *err)
 {
     const struct import_options *o = rows->options;
     if (cancel_asked(o->cancel))
@@ -90,8 +91,8 @@ static int rows_tick(struct rows *rows, const struct source *source, bool end, s
 }
 
 /* What becomes of the row that row_file_next has read. */
-static int rows_take(struct rows *rows, struct row_file *f, bool strict, row_taker *take, void *ctx,
-                     struct error *err)
+static int rows_take(struct rows *rows, struct row_file *f, bool strict, row_taker *take,
+                     void *ctx, struct error *err)
 {
     struct error problem = {0};
     if (f->record.bad)
@@ -107,8 +108,8 @@ static int rows_take(struct rows *rows, struct row_file *f, bool strict, row_tak
     return 0;
 }
 
-int rows_each(struct rows *rows, const char *file, enum rows_as as, bool strict, row_taker *take,
-              void *ctx, struct error *err)
+int rows_each(struct rows *rows, const char *file, enum rows_as as, bool strict,
+              row_taker *take, void *ctx, struct error *err)
 {
     struct row_file f;
     if (row_file_open(&f, file, as, err))
@@ -155,7 +156,8 @@ static void seen_grow(struct seen_keys *seen)
     free(old.slots);
 }
 
-int seen_add(struct seen_keys *seen, const struct row *row, const char *key, struct error *err)
+int seen_add(struct seen_keys *seen, const struct row *row, const char *key,
+             struct error *err)
 {
     uint8_t bytes[32];
     uint64_t hash = 0;

@@ -46,7 +46,8 @@ int source_fill(struct source *s, bool *more, struct error *err)
         int code;
         gzerror(s->gz, &code);
         if (code == Z_BUF_ERROR)
-            return error_at_line(err, s->path, s->line, 0, "the gzip data ends too early");
+            return error_at_line(err, s->path, s->line, 0,
+                                 "the gzip data ends too early");
         s->eof = true;
         return 0;
     }
@@ -95,7 +96,8 @@ int record_bad(struct record *out, const struct source *s, int64_t line, int64_t
 }
 
 /* Line and column (characters) of a byte in a record. */
-static void record_place(const struct record *r, size_t offset, int64_t *line, int64_t *column)
+static void record_place(const struct record *r, size_t offset, int64_t *line,
+                         int64_t *column)
 {
     size_t start = offset;
     while (start > 0 && r->text[start - 1] != '\n')
@@ -133,7 +135,8 @@ static void record_check(struct source *s, struct record *r)
     const char *nul = memchr(r->text, 0, r->len);
     if (!record_utf8(r->text, r->len, &at)) {
         record_place(r, at, &line, &column);
-        record_bad(r, s, line, column, "not UTF-8 (byte 0x%02X)", (unsigned char)r->text[at]);
+        record_bad(r, s, line, column, "not UTF-8 (byte 0x%02X)",
+                   (unsigned char)r->text[at]);
     } else if (nul) {
         record_place(r, (size_t)(nul - r->text), &line, &column);
         record_bad(r, s, line, column, "a NUL byte");
@@ -214,7 +217,8 @@ static int skip_blanks(struct source *s, struct error *err)
     }
 }
 
-/* Where the element at pos ends: behind its last bracket, or before the , or ] that follows it. */
+/* Where the element at pos ends: behind its last bracket, or before the , or ] that
+ * follows it. */
 static int element_end(struct source *s, size_t *len, bool *found, struct error *err)
 {
     int64_t depth = 0;
@@ -257,12 +261,14 @@ static int array_end(struct source *s, struct record *out, struct error *err)
 {
     s->done = true;
     if (s->comma && s->n_records > 0)
-        return record_bad(out, s, s->line, s->column, "not JSON: a comma before the end of the array");
+        return record_bad(out, s, s->line, s->column,
+                          "not JSON: a comma before the end of the array");
     source_take(s, 1);
     int more = skip_blanks(s, err);
     if (more <= 0)
         return more;
-    return record_bad(out, s, s->line, s->column, "not JSON: text after the end of the array");
+    return record_bad(out, s, s->line, s->column,
+                      "not JSON: text after the end of the array");
 }
 
 static int next_element(struct source *s, struct record *out, struct error *err)
@@ -279,7 +285,8 @@ static int next_element(struct source *s, struct record *out, struct error *err)
             return -1;
         if (!more) {
             s->done = true;
-            return record_bad(out, s, s->line, s->column, "not JSON: the array has no end");
+            return record_bad(out, s, s->line, s->column,
+                              "not JSON: the array has no end");
         }
         char c = s->data[s->pos];
         if (c == ']')
@@ -291,7 +298,8 @@ static int next_element(struct source *s, struct record *out, struct error *err)
         source_take(s, 1);
         s->comma = true;
         if (twice)
-            return record_bad(out, s, line, column, "not JSON: a comma without an element");
+            return record_bad(out, s, line, column,
+                              "not JSON: a comma without an element");
     }
     size_t len;
     bool found;
@@ -300,7 +308,8 @@ static int next_element(struct source *s, struct record *out, struct error *err)
     out->line = s->line;
     out->column = s->column;
     if (!found && len > RECORD_MAX)
-        return error_at_line(err, s->path, s->line, 0, "the element is longer than 64 MiB");
+        return error_at_line(err, s->path, s->line, 0,
+                             "the element is longer than 64 MiB");
     if (!found) {
         s->done = true;
         return record_bad(out, s, s->line, s->column,
@@ -310,13 +319,15 @@ static int next_element(struct source *s, struct record *out, struct error *err)
     s->comma = false;
     if (len == 0) { // a lone closing brace
         source_take(s, 1);
-        return record_bad(out, s, out->line, out->column, "not JSON: a bracket without its partner");
+        return record_bad(out, s, out->line, out->column,
+                          "not JSON: a bracket without its partner");
     }
     out->text = s->data + s->pos;
     out->len = len;
     source_take(s, len);
     if (!comma)
-        return record_bad(out, s, out->line, out->column, "not JSON: no comma before this element");
+        return record_bad(out, s, out->line, out->column,
+                          "not JSON: no comma before this element");
     return 1;
 }
 
@@ -344,7 +355,8 @@ int source_next(struct source *s, struct record *out, struct error *err)
     return got;
 }
 
-/* A tab in the first line outranks commas: text of a TSV header has no tabs, a CSV's neither. */
+/* A tab in the first line outranks commas: text of a TSV header has no tabs, a CSV's
+ * neither. */
 static char find_delimiter(const struct source *s)
 {
     const char *end = memchr(s->data + s->pos, '\n', s->len - s->pos);
@@ -362,7 +374,8 @@ static int source_start(struct source *s, struct error *err)
     s->n_records = 0;
     if (source_fill(s, &more, err))
         return -1;
-    if (s->len >= 2 && (!memcmp(s->data, "\xff\xfe", 2) || !memcmp(s->data, "\xfe\xff", 2))) {
+    if (s->len >= 2 &&
+        (!memcmp(s->data, "\xff\xfe", 2) || !memcmp(s->data, "\xfe\xff", 2))) {
         error_at_line(err, s->path, 1, 1, "the file is UTF-16");
         return error_hint(err, "convert it to UTF-8");
     }

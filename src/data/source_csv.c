@@ -12,7 +12,8 @@ struct csv_scan {
     enum csv_state state;
     size_t i;          /* from pos */
     size_t quote;      /* where the open quote stands */
-    size_t first_line; /* length of the record's first line with its newline; 0: not ended yet */
+    size_t first_line; /* length of the record's first line with its newline; 0: not ended
+                          yet */
 };
 
 /* Column in characters and line of the byte at `offset` from pos. */
@@ -29,11 +30,12 @@ static void place(const struct source *s, size_t offset, int64_t *line, int64_t 
 }
 
 /*
- * A record that cannot be cut. The next one is looked for behind the first line of this one and
- * not behind all that an open quote has swallowed, so that one bad quote costs few rows.
+ * A record that cannot be cut. The next one is looked for behind the first line of this
+ * one and not behind all that an open quote has swallowed, so that one bad quote costs
+ * few rows.
  */
-static int give_up(struct source *s, struct csv_scan *scan, struct record *out, size_t offset,
-                   const char *why)
+static int give_up(struct source *s, struct csv_scan *scan, struct record *out,
+                   size_t offset, const char *why)
 {
     int64_t line, column;
     place(s, offset, &line, &column);
@@ -80,7 +82,8 @@ static bool csv_step(struct csv_scan *scan, char c, char delimiter)
     return false;
 }
 
-/* The rest of a line whose record cannot be cut is wanted in the window before giving up. */
+/* The rest of a line whose record cannot be cut is wanted in the window before giving up.
+ */
 static int fill_line(struct source *s, size_t from, struct error *err)
 {
     bool more = true;
@@ -124,8 +127,8 @@ int source_next_csv(struct source *s, struct record *out, struct error *err)
                                : "the record is longer than 64 MiB");
         }
         char c = s->data[s->pos + scan.i];
-        bool broken = scan.state == QUOTE_SEEN && c != '"' && c != s->delimiter && c != '\n' &&
-                      c != '\r';
+        bool broken = scan.state == QUOTE_SEEN && c != '"' && c != s->delimiter &&
+                      c != '\n' && c != '\r';
         if (broken) {
             if (fill_line(s, scan.i, err))
                 return -1;
@@ -151,7 +154,8 @@ void csv_split(struct csv_cells *out, const char *text, size_t len, char delimit
     out->n = 0;
     const char *end = text + len;
     for (;;) {
-        out->starts = array_grow(out->starts, out->n, &out->starts_cap, sizeof *out->starts);
+        out->starts =
+            array_grow(out->starts, out->n, &out->starts_cap, sizeof *out->starts);
         out->starts[out->n++] = out->text.len;
         if (text < end && *text == '"') {
             text++;

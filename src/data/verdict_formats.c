@@ -6,7 +6,8 @@
 
 #include "src/base/mem.h"
 
-static void add(struct verdict_found *out, int order, int slot, double p_first, const char *raw)
+static void add(struct verdict_found *out, int order, int slot, double p_first,
+                const char *raw)
 {
     out->order[out->n] = order;
     out->slot[out->n] = slot;
@@ -32,9 +33,11 @@ static int shown_slot(int candidate, int order)
     return candidate == PICKED_1 ? PICKED_2 : PICKED_1;
 }
 
-/* ---- LLMBar: the last element of results has the verdict, as a candidate in both orders ---- */
+/* ---- LLMBar: the last element of results has the verdict, as a candidate in both orders
+ * ---- */
 
-/* completion is [text, finish reason], or a list of such (Rating asks once for each output). */
+/* completion is [text, finish reason], or a list of such (Rating asks once for each
+ * output). */
 static const char *completion_text(const json_t *verdict)
 {
     const json_t *completion = json_object_get(verdict, "completion");
@@ -62,8 +65,8 @@ static int read_llmbar(const struct row *row, const struct verdict_name *name,
         const json_t *verdict = json_object_get(last, swaps[order]);
         int winner = PICKED_NONE;
         bool given;
-        if (value_side(row, json_object_get(verdict, "winner"), "winner", sides, &winner, &given,
-                       err))
+        if (value_side(row, json_object_get(verdict, "winner"), "winner", sides, &winner,
+                       &given, err))
             return -1;
         add(out, order, shown_slot(winner, order), NAN, completion_text(verdict));
     }
@@ -110,7 +113,8 @@ static int read_judgebench(const struct row *row, const struct verdict_name *nam
                                         {0}};
     (void)name;
     json_t *judgments;
-    if (row_id(row, "pair_id", &out->key, err) || row_need(row, "judgments", &judgments, err))
+    if (row_id(row, "pair_id", &out->key, err) ||
+        row_need(row, "judgments", &judgments, err))
         return -1;
     size_t n = json_array_size(judgments);
     if (n < 1 || n > 2)
@@ -120,11 +124,12 @@ static int read_judgebench(const struct row *row, const struct verdict_name *nam
         const json_t *judgment = json_object_get(one, "judgment");
         int slot = PICKED_NONE;
         bool given;
-        if (value_side(row, json_object_get(one, "decision"), "decision", sides, &slot, &given,
-                       err))
+        if (value_side(row, json_object_get(one, "decision"), "decision", sides, &slot,
+                       &given, err))
             return -1;
         set_judge(out, json_string_value(json_object_get(judgment, "judge_model")));
-        add(out, (int)i, slot, NAN, json_string_value(json_object_get(judgment, "response")));
+        add(out, (int)i, slot, NAN,
+            json_string_value(json_object_get(judgment, "response")));
     }
     return 0;
 }
@@ -143,7 +148,8 @@ static int read_pandalm_gpt(const struct row *row, const struct verdict_name *na
     int slot = PICKED_NONE;
     bool given;
     if (row_id(row, "idx", &out->key, err) ||
-        value_side(row, row_value(row, "gpt_result"), "gpt_result", sides, &slot, &given, err))
+        value_side(row, row_value(row, "gpt_result"), "gpt_result", sides, &slot, &given,
+                   err))
         return -1;
     add(out, SHOWN_AB, slot, NAN, row_string_or_null(row, "gpt_reason"));
     return 0;
@@ -160,8 +166,8 @@ static int read_pandalm_own(const struct row *row, const struct verdict_name *na
     int slot = PICKED_NONE;
     bool given;
     if (row_id(row, "idx", &out->key, err) ||
-        value_side(row, row_value(row, "pandalm_result"), "pandalm_result", sides, &slot, &given,
-                   err))
+        value_side(row, row_value(row, "pandalm_result"), "pandalm_result", sides, &slot,
+                   &given, err))
         return -1;
     add(out, SHOWN_AB, slot, NAN, row_string_or_null(row, "pandalm_reason"));
     return 0;
@@ -194,7 +200,8 @@ static int read_tldr(const struct row *row, const struct verdict_name *name,
 {
     (void)name;
     const char *preferred, *shuffled;
-    if (row_text(row, "", &out->key, err) || row_string(row, "preferred", &preferred, err) ||
+    if (row_text(row, "", &out->key, err) ||
+        row_string(row, "preferred", &preferred, err) ||
         row_string(row, "shuffled_index", &shuffled, err))
         return -1;
     if (*preferred == 0)
@@ -217,7 +224,8 @@ static double token_logprob(const json_t *top, const char *token)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(top, i, item) {
+    json_array_foreach(top, i, item)
+    {
         const char *is = json_string_value(json_object_get(item, "token"));
         if (is && !strcmp(is, token))
             return json_number_value(json_object_get(item, "logprob"));
@@ -226,8 +234,8 @@ static double token_logprob(const json_t *top, const char *token)
 }
 
 /*
- * The file does not say which output was shown first; preference is 2 - P(first) if it was
- * output_1 and 1 + P(first) if not, and only one of the two fits.
+ * The file does not say which output was shown first; preference is 2 - P(first) if it
+ * was output_1 and 1 + P(first) if not, and only one of the two fits.
  */
 static int read_alpaca(const struct row *row, const struct verdict_name *name,
                        struct verdict_found *out, struct error *err)
@@ -241,7 +249,8 @@ static int read_alpaca(const struct row *row, const struct verdict_name *name,
     set_judge(out, row_string_or_null(row, "annotator"));
     if (json_is_null(completion) || json_is_null(preference))
         return 0;
-    const json_t *content = json_object_get(json_object_get(completion, "logprobs"), "content");
+    const json_t *content =
+        json_object_get(json_object_get(completion, "logprobs"), "content");
     const json_t *top = json_object_get(json_array_get(content, 0), "top_logprobs");
     double first = token_logprob(top, "m"), second = token_logprob(top, "M");
     if (isnan(first) || isnan(second) || !json_is_number(preference))
@@ -249,9 +258,12 @@ static int read_alpaca(const struct row *row, const struct verdict_name *name,
     double p = 1 / (1 + exp(second - first)), is = json_number_value(preference);
     double as_ab = fabs(2 - p - is), as_ba = fabs(1 + p - is);
     if (fmin(as_ab, as_ba) > 1e-6)
-        return row_error(row, err, "preference %.10g fits its log-probabilities in neither order",
-                         is);
-    add(out, as_ab < as_ba ? SHOWN_AB : SHOWN_BA, p > .5 ? PICKED_1 : p < .5 ? PICKED_2 : PICKED_TIE,
+        return row_error(
+            row, err, "preference %.10g fits its log-probabilities in neither order", is);
+    add(out, as_ab < as_ba ? SHOWN_AB : SHOWN_BA,
+        p > .5   ? PICKED_1
+        : p < .5 ? PICKED_2
+                 : PICKED_TIE,
         p, NULL);
     return 0;
 }
@@ -263,7 +275,9 @@ const struct verdict_format verdict_formats[] = {
     {{"pandalm", ROWS_JSON, {"idx", "gpt_result"}, NULL}, NULL, read_pandalm_gpt},
     {{"pandalm_7b", ROWS_JSON, {"idx", "pandalm_result"}, NULL}, NULL, read_pandalm_own},
     {{"hh_answers", ROWS_JSON, {"id", "model_answer"}, NULL}, NULL, read_hh},
-    {{"tldr_judged_csv", ROWS_CSV, {"query", "preferred", "shuffled_index"}, NULL}, NULL, read_tldr},
+    {{"tldr_judged_csv", ROWS_CSV, {"query", "preferred", "shuffled_index"}, NULL},
+     NULL,
+     read_tldr},
     {{"alpaca_eval", ROWS_JSON, {"instruction", "raw_completion", "preference"}, NULL},
      NULL,
      read_alpaca},

@@ -26,10 +26,11 @@ struct verdict_found {
 
 struct verdict_format {
     struct recogniser known;
-    /* From a file's base name, where it says more than the records do; -1: it does not. */
+    /* From a file's base name, where it says more than the records do; -1: it does not.
+     */
     int (*name)(const char *base, struct verdict_name *out);
-    int (*read)(const struct row *row, const struct verdict_name *name, struct verdict_found *out,
-                struct error *err);
+    int (*read)(const struct row *row, const struct verdict_name *name,
+                struct verdict_found *out, struct error *err);
 };
 extern const struct verdict_format verdict_formats[];
 extern const size_t n_verdict_formats;

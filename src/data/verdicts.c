@@ -49,7 +49,8 @@ static int flush(struct verdicts *v, struct error *err)
 static int take_record(void *ctx, const struct row *row, struct error *err)
 {
     struct verdicts *v = ctx;
-    struct verdict_found found = {.judge = v->report->judge, .judge_size = sizeof v->report->judge};
+    struct verdict_found found = {.judge = v->report->judge,
+                                  .judge_size = sizeof v->report->judge};
     int bad = v->format->read(row, &v->name, &found, err);
     for (int i = 0; i < found.n && !bad; i++)
         bad = seen_add(&v->seen[found.order[i]], row, found.key, err);
@@ -83,7 +84,8 @@ static int read_file(struct verdicts *v, const char *file, struct error *err)
     return rows_each(&v->rows, file, v->format->known.as, false, take_record, v, err);
 }
 
-int import_verdicts(const char *const *files, size_t n_files, const struct import_options *options,
+int import_verdicts(const char *const *files, size_t n_files,
+                    const struct import_options *options,
                     int (*sink)(void *ctx, const struct verdict_row *rows, size_t n,
                                 struct error *err),
                     void *ctx, struct verdict_report *report, struct error *err)

@@ -1,9 +1,10 @@
 /*
- * Fuzz target of the imports. The first byte says what reads the rest: pairs, verdicts or posts by
- * content, or one format of pairs by name. What comes through must be whole: the counts agree and
- * every pair survives export and import again.
+ * Fuzz target of the imports. The first byte says what reads the rest: pairs, verdicts or
+ * posts by content, or one format of pairs by name. What comes through must be whole: the
+ * counts agree and every pair survives export and import again.
  *
- *   clang -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_import.c src/data/[a-z]*.c src/base/[a-z]*.c ...
+ *   clang -fsanitize=fuzzer,address,undefined -I. tests/fuzz/fuzz_import.c
+ * src/data/[a-z]*.c src/base/[a-z]*.c ...
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // memfd_create
@@ -40,7 +41,8 @@ static int keep_pairs(void *ctx, struct pair *pairs, size_t n, struct error *err
     return 0;
 }
 
-static int keep_verdicts(void *ctx, const struct verdict_row *rows, size_t n, struct error *err)
+static int keep_verdicts(void *ctx, const struct verdict_row *rows, size_t n,
+                         struct error *err)
 {
     struct kept *kept = ctx;
     (void)err;
@@ -90,8 +92,9 @@ static void read_pairs(const char *name, const struct import_options *options)
         struct import_options own = {.format = "rlaif"};
         int fd = make_file(first.text.data, first.text.len, copy);
         files[0] = copy;
-        if (import_pairs(files, 1, &own, keep_pairs, &again, &report, &err) || report.bad ||
-            again.text.len != first.text.len || memcmp(again.text.data, first.text.data, first.text.len))
+        if (import_pairs(files, 1, &own, keep_pairs, &again, &report, &err) ||
+            report.bad || again.text.len != first.text.len ||
+            memcmp(again.text.data, first.text.data, first.text.len))
             abort();
         import_report_release(&report);
         close(fd);
@@ -123,7 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         import_report_release(&report);
     } else {
         struct import_options options = {0};
-        if (import_format_info((size_t)data[0] - 'A', &format, &what)) /* "A" is the first format */
+        if (import_format_info((size_t)data[0] - 'A', &format,
+                               &what)) /* "A" is the first format */
             options.format = format;
         read_pairs(name, &options);
     }

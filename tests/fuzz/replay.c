@@ -1,7 +1,7 @@
 /*
- * Runs a fuzz target over its corpus without a fuzzer, so that `make check` does it everywhere:
- * every file as it is, cut short, and with a few bytes changed (the same ones each time).
- * FUZZ_CORPUS names the folder beside this file.
+ * Runs a fuzz target over its corpus without a fuzzer, so that `make check` does it
+ * everywhere: every file as it is, cut short, and with a few bytes changed (the same ones
+ * each time). FUZZ_CORPUS names the folder beside this file.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -91,8 +91,8 @@ int main(void)
         free(entries[i]);
     }
     free(entries);
-    printf("1..1\n%s 1 - %s: %zu files, %zu runs\n", runs > files ? "ok" : "not ok", FUZZ_CORPUS, files,
-           runs);
+    printf("1..1\n%s 1 - %s: %zu files, %zu runs\n", runs > files ? "ok" : "not ok",
+           FUZZ_CORPUS, files, runs);
     free(folder);
     return runs <= files;
 }

@@ -1,4 +1,5 @@
-/* Pairs: names, what pair_finish computes, references, the seeded order; exports and their way back. */
+/* Pairs: names, what pair_finish computes, references, the seeded order; exports and
+ * their way back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,9 +40,15 @@ static void test_names(void **state)
     static const struct {
         const char *name;
         int split; /* -1: none */
-    } splits[] = {{"train", SPLIT_TRAIN},   {"valid1", SPLIT_DEV},     {"valid2", SPLIT_DEV},
-                  {"valid", SPLIT_DEV},     {"validation", SPLIT_DEV}, {"eval", SPLIT_DEV},
-                  {"test", SPLIT_TEST},     {"", -1},                  {"Train", -1},
+    } splits[] = {{"train", SPLIT_TRAIN},
+                  {"valid1", SPLIT_DEV},
+                  {"valid2", SPLIT_DEV},
+                  {"valid", SPLIT_DEV},
+                  {"validation", SPLIT_DEV},
+                  {"eval", SPLIT_DEV},
+                  {"test", SPLIT_TEST},
+                  {"", -1},
+                  {"Train", -1},
                   {"holdout", -1}};
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++) {
         bool known = split_parse(splits[i].name, &split);
@@ -49,7 +56,8 @@ static void test_names(void **state)
     }
 }
 
-/* Bucket = first four bytes of the SHA-256 mod 100, cluster = its first eight; by another program. */
+/* Bucket = first four bytes of the SHA-256 mod 100, cluster = its first eight; by another
+ * program. */
 static void test_finish_context(void **state)
 {
     static const struct {
@@ -99,10 +107,12 @@ static void test_finish_lengths(void **state)
         {"one two", "one two", PAIR_IDENTICAL, 7, 2},
         {"one two", "one two ", 0, 7, 2},
         {" ", "x", PAIR_BLANK, 1, 0},
-        {"x", "\xe2\x80\x83\n", PAIR_BLANK, 1, 1},              /* an em space */
-        {"\xc3\xbc\xe2\x80\x83z", "x", 0, 3, 2},                /* u umlaut, em space, z */
-        {"a\x1c\xc2\x85" "b", "x", 0, 4, 2},                    /* separators that Python splits at */
-        {"zero\xe2\x80\x8bwidth", "x", 0, 10, 1},               /* U+200B is no space */
+        {"x", "\xe2\x80\x83\n", PAIR_BLANK, 1, 1}, /* an em space */
+        {"\xc3\xbc\xe2\x80\x83z", "x", 0, 3, 2},   /* u umlaut, em space, z */
+        {"a\x1c\xc2\x85"
+         "b",
+         "x", 0, 4, 2},                           /* separators that Python splits at */
+        {"zero\xe2\x80\x8bwidth", "x", 0, 10, 1}, /* U+200B is no space */
         {"\xf0\x9f\x98\x80 \xf0\x9f\x98\x80", "x", 0, 3, 2},
         {"bad\xff byte", "x", 0, 9, 2},
         {"", "", PAIR_IDENTICAL | PAIR_BLANK, 0, 0},
@@ -176,7 +186,8 @@ static void test_reference(void **state)
     }
 }
 
-/* A permutation; the same again; another for another seed or set; dropping a pair moves no other. */
+/* A permutation; the same again; another for another seed or set; dropping a pair moves
+ * no other. */
 static void test_order(void **state)
 {
     enum { N = 200 };
@@ -270,8 +281,8 @@ static struct pair_list nasty_pairs(void)
         if (i % 5)
             p->group = xstrdup(texts[(i + 5) % n]);
         for (size_t k = 0; k < i % 4; k++) {
-            pair_add_vote(p, texts[(i + k) % n], (enum rater_kind)(k % 4), (enum choice)((i + k) % 4),
-                          k ? NAN : 1 + (double)(i % 9));
+            pair_add_vote(p, texts[(i + k) % n], (enum rater_kind)(k % 4),
+                          (enum choice)((i + k) % 4), k ? NAN : 1 + (double)(i % 9));
             p->votes[k].soft = k == 2 ? 0.1 + 0.2 : NAN;
         }
         for (size_t k = 0; k < i % 3; k++)
@@ -337,8 +348,8 @@ static int compare(void *ctx, struct pair *pairs, size_t n, struct error *err)
     return 0;
 }
 
-static void round_trip(const struct pair_list *list, const char *ending, enum export_flags flags,
-                       const char *format)
+static void round_trip(const struct pair_list *list, const char *ending,
+                       enum export_flags flags, const char *format)
 {
     char path[64];
     struct buf out;
@@ -481,7 +492,8 @@ static void test_json_quick(void **state)
     buf_init(&scratch, 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t len = strlen(rows[i].text);
-        char *exact = malloc(len + 1); /* so that a read past the end is seen by the sanitizer */
+        char *exact =
+            malloc(len + 1); /* so that a read past the end is seen by the sanitizer */
         memcpy(exact, rows[i].text, len);
         exact = realloc(exact, len ? len : 1);
         json_t *quick = json_quick(exact, len, &scratch);
@@ -505,11 +517,11 @@ static void test_json_quick(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_finish_context),
+        cmocka_unit_test(test_names),          cmocka_unit_test(test_finish_context),
         cmocka_unit_test(test_finish_lengths), cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_order),      cmocka_unit_test(test_set_name),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_builtin),    cmocka_unit_test(test_json_quick),
+        cmocka_unit_test(test_order),          cmocka_unit_test(test_set_name),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_builtin),        cmocka_unit_test(test_json_quick),
     };
     return cmocka_run_group_tests_name("data", tests, NULL, NULL);
 }

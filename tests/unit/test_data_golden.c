@@ -1,7 +1,7 @@
 /*
- * Imports of the real files against tests/golden/imports.json and verdicts.json, which hold counts
- * and rules and no text of the data. One test per file; skipped, and counted as skipped, where the
- * shared data is not there.
+ * Imports of the real files against tests/golden/imports.json and verdicts.json, which
+ * hold counts and rules and no text of the data. One test per file; skipped, and counted
+ * as skipped, where the shared data is not there.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +51,8 @@ static bool entry_files(const json_t *file, char **paths, size_t *n)
     *n = 0;
     if (json_is_string(file))
         paths[(*n)++] = data_path(json_string_value(file));
-    json_array_foreach(file, i, one) {
+    json_array_foreach(file, i, one)
+    {
         paths[(*n)++] = data_path(json_string_value(one));
     }
     for (i = 0; i < *n; i++) {
@@ -108,7 +109,8 @@ static void expect_count(const json_t *entry, const char *key, int64_t is)
 {
     const json_t *want = json_object_get(entry, key);
     if (!want || json_integer_value(want) != is)
-        fail_msg("%s: %lld, golden %lld", key, (long long)is, (long long)json_integer_value(want));
+        fail_msg("%s: %lld, golden %lld", key, (long long)is,
+                 (long long)json_integer_value(want));
 }
 
 static void expect_share(const json_t *entry, const char *key, double sum, int64_t n)
@@ -212,7 +214,8 @@ static void test_entry(void **state)
     const char *format = json_string_value(json_object_get(entry, "format"));
     if (kind && !strcmp(format, "openai"))
         options.kind = kind;
-    int bad = import_pairs((const char *const *)paths, n, &options, collect, &seen, &report, &err);
+    int bad = import_pairs((const char *const *)paths, n, &options, collect, &seen,
+                           &report, &err);
     assert_non_null(report.format);
     assert_string_equal(report.format, format);
     if (json_object_get(entry, "refused")) {
@@ -221,7 +224,8 @@ static void test_entry(void **state)
         assert_non_null(strstr(err.text, "no pairs"));
         assert_int_equal(seen.list.n, 0);
     } else {
-        assert_int_equal(bad, json_integer_value(json_object_get(entry, "pairs")) ? 0 : -1);
+        assert_int_equal(bad,
+                         json_integer_value(json_object_get(entry, "pairs")) ? 0 : -1);
         check_report(entry, &report);
         check_pairs(entry, &seen.list);
         assert_int_equal(seen.list.n, report.imported);
@@ -241,15 +245,16 @@ struct lines {
     const char *prefix;
 };
 
-static int collect_verdicts(void *ctx, const struct verdict_row *rows, size_t n, struct error *err)
+static int collect_verdicts(void *ctx, const struct verdict_row *rows, size_t n,
+                            struct error *err)
 {
     static const char *const slots[] = {"null", "1", "2", "tie"};
     struct lines *to = ctx;
     (void)err;
     for (size_t i = 0; i < n; i++) {
         to->lines = array_grow(to->lines, to->n, &to->cap, sizeof *to->lines);
-        to->lines[to->n++] = xasprintf("%s%s %d %s\n", to->prefix, rows[i].key, rows[i].order + 1,
-                                       slots[rows[i].slot]);
+        to->lines[to->n++] = xasprintf("%s%s %d %s\n", to->prefix, rows[i].key,
+                                       rows[i].order + 1, slots[rows[i].slot]);
     }
     return 0;
 }
@@ -278,15 +283,16 @@ static void test_run(void **state)
         skip();
     }
     /* Golden puts the set before LLMBar's place in the file. */
-    const char *first = json_string_value(json_array_get(json_object_get(run, "first"), 0));
+    const char *first =
+        json_string_value(json_array_get(json_object_get(run, "first"), 0));
     const char *name = json_string_value(json_object_get(run, "run"));
     const char *slash = strncmp(name, "llmbar/", 7) ? NULL : strchr(first, '/');
     char *prefix = xstrndup(first, slash ? (size_t)(slash - first) + 1 : 0);
     struct lines lines = {.prefix = prefix};
     struct verdict_report report;
     struct error err = {0};
-    int bad = import_verdicts((const char *const *)paths, n, NULL, collect_verdicts, &lines, &report,
-                              &err);
+    int bad = import_verdicts((const char *const *)paths, n, NULL, collect_verdicts,
+                              &lines, &report, &err);
     if (bad)
         fail_msg("%s: %s", err.file, err.text);
     assert_int_equal(report.rows.bad, 0);
@@ -325,7 +331,8 @@ static int count_posts(void *ctx, const struct post *posts, size_t n, struct err
         assert_true(strlen(posts[i].context) > 0);
         count->n++;
         count->summaries += posts[i].n_summaries;
-        count->most = posts[i].n_summaries > count->most ? posts[i].n_summaries : count->most;
+        count->most =
+            posts[i].n_summaries > count->most ? posts[i].n_summaries : count->most;
     }
     return 0;
 }
@@ -349,7 +356,8 @@ static void test_posts(void **state)
         struct import_report report;
         struct error err = {0};
         const char *files[] = {path};
-        assert_int_equal(import_posts(files, 1, NULL, count_posts, &count, &report, &err), 0);
+        assert_int_equal(import_posts(files, 1, NULL, count_posts, &count, &report, &err),
+                         0);
         assert_string_equal(report.format, rows[i].format);
         assert_int_equal(count.n, rows[i].n);
         assert_int_equal(report.imported, rows[i].n);
@@ -365,7 +373,8 @@ struct soft {
     double p_first;
 };
 
-static int sum_soft(void *ctx, const struct verdict_row *rows, size_t n, struct error *err)
+static int sum_soft(void *ctx, const struct verdict_row *rows, size_t n,
+                    struct error *err)
 {
     struct soft *soft = ctx;
     (void)err;
@@ -411,7 +420,8 @@ static void test_keys_meet(void **state)
         {"summeval_h2h/comp_data/M8-M9_relevance.txt",
          "summeval_h2h/comp_res/gpt-3.5-turbo-0301/M8-M9_relevance_toggle.result"},
         {"hh_chatgpt100/1.rlhf.jsonl", "hh_chatgpt100/3.rlhf_aftgpt.jsonl"},
-        {"tldr_gpt4_judged/oai1b.csv_judged.csv", "tldr_gpt4_judged/oai1b.csv_judged.csv"}};
+        {"tldr_gpt4_judged/oai1b.csv_judged.csv",
+         "tldr_gpt4_judged/oai1b.csv_judged.csv"}};
     (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         char *pairs = data_path(sets[i][0]), *judge = data_path(sets[i][1]);
@@ -428,7 +438,8 @@ static void test_keys_meet(void **state)
         }
         assert_int_equal(import_pairs(files, 1, NULL, collect, &seen, &report, &err), 0);
         assert_int_equal(
-            import_verdicts(answers, 1, NULL, collect_verdicts, &lines, &verdicts, &err), 0);
+            import_verdicts(answers, 1, NULL, collect_verdicts, &lines, &verdicts, &err),
+            0);
         json_t *keys = json_object();
         for (size_t k = 0; k < seen.list.n; k++) {
             assert_non_null(seen.list.pairs[k].key);
@@ -450,16 +461,18 @@ static void test_keys_meet(void **state)
     }
 }
 
-static size_t add_tests(struct CMUnitTest *tests, size_t n, const json_t *list, const char *key,
-                        void (*test)(void **state))
+static size_t add_tests(struct CMUnitTest *tests, size_t n, const json_t *list,
+                        const char *key, void (*test)(void **state))
 {
     size_t i;
     json_t *entry;
-    json_array_foreach(list, i, entry) {
+    json_array_foreach(list, i, entry)
+    {
         const json_t *name = json_object_get(entry, key);
         if (json_is_array(name))
             name = json_array_get(name, 0);
-        tests[n++] = (struct CMUnitTest){json_string_value(name), test, NULL, NULL, entry};
+        tests[n++] =
+            (struct CMUnitTest){json_string_value(name), test, NULL, NULL, entry};
     }
     return n;
 }
