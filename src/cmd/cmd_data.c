@@ -81,8 +81,9 @@ static char *import_mark(const struct call *call, const char *set, struct error 
 static bool is_marked(struct workbench *wb, const char *mark)
 {
     char *value = store_get_setting(wb->store, mark);
+    bool marked = value != NULL;
     free(value);
-    return value != NULL;
+    return marked;
 }
 
 /* The set's name, and whether these very files stand in it already. A default name that is taken gets a number. */
