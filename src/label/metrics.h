@@ -19,7 +19,7 @@ enum metric_type { METRIC_REAL, METRIC_COUNT };
 enum metric_better { BETTER_NEITHER, BETTER_HIGHER, BETTER_LOWER, BETTER_ZERO };
 
 struct metric {
-    const char *name;     /* as in the JSON answers; "length.verbosity_gap" for a key inside another */
+    const char *name;     /* as typed: "agreement", "baseline.longer_chars" */
     enum metric_of of;    /* which struct, and so which command shows it */
     enum metric_type type;
     size_t offset;

@@ -105,7 +105,10 @@ struct stats_agreement {
     struct interval agreement_boot, kappa_boot, ece_boot;
     double mdd_80;
     int64_t test_looks;
-    char says[240];         /* one plain sentence; rules at stats_says */
+    size_t judged, without_label; /* asked rows that are not identical; of those, without a label */
+    size_t decisive, first, second;  /* stats_position.h, for the headline */
+    double same_position_rate;
+    char says[240];         /* one plain sentence; rules in stats_says.c */
 };
 struct stats_agreement stats_agreement(const struct judged *rows, size_t n,
                                        const struct stats_options *options);

@@ -275,6 +275,12 @@ struct stats_agreement stats_agreement(const struct judged *rows, size_t n,
     bootstrap_fill(&a, &used, rows, n, options);
     used_rows_release(&used);
     struct stats_position position = stats_position(rows, n);
+    a.judged = position.n;
+    a.without_label = position.no_label;
+    a.decisive = position.decisive;
+    a.first = position.first;
+    a.second = position.second;
+    a.same_position_rate = position.same_position_rate;
     agreement_says(&a, &position);
     return a;
 }

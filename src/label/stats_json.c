@@ -101,6 +101,17 @@ static json_t *raters_json(const struct stats_raters *r)
     return out;
 }
 
+static void set_headline(json_t *out, const struct stats_agreement *a)
+{
+    set_count(out, "judged", a->judged);
+    set_count(out, "decisive", a->decisive);
+    set_real(out, "same_position_rate", a->same_position_rate);
+    set_count(out, "first", a->first);
+    set_count(out, "second", a->second);
+    set_count(out, "without_label", a->without_label);
+    set_real(out, "no_label_rate", stats_rate((double)a->without_label, a->judged));
+}
+
 static void agreement_details(json_t *out, const struct stats_agreement *a)
 {
     char text[200];
@@ -170,6 +181,7 @@ json_t *stats_agreement_json(const struct stats_agreement *a, const struct stats
     json_object_set_new(out, "test_looks", json_integer((json_int_t)a->test_looks));
     set_real(out, "mdd_80", a->mdd_80);
     set_text(out, "says", a->says);
+    set_headline(out, a);
     agreement_details(out, a);
     set_warnings(out, a->few_clusters, a->clusters, labeler_is_simulated(options->labeler));
     return out;
@@ -239,6 +251,7 @@ static void bias_details(json_t *out, const struct stats_bias *b)
     const struct stats_position *p = &b->position;
     set_text(out, "says", b->says);
     set_text(out, "with", b->with);
+    set_real(out, "no_label_rate", stats_rate((double)p->no_label, p->n));
     set_count(out, "no_label", p->no_label);
     set_count(out, "pointwise", p->pointwise);
     set_real(out, "primacy_log10_p", p->primacy_log10_p);
@@ -436,20 +449,16 @@ json_t *stats_headline_json(const struct judged *rows, size_t n, const struct st
     struct stats_options quick = options != NULL ? *options : none;
     quick.draws = 0; /* a status line is drawn often */
     struct stats_agreement a = stats_agreement(rows, n, &quick);
-    struct stats_position p = stats_position(rows, n);
     json_t *out = json_object();
     set_names(out, &quick);
-    set_count(out, "n", p.n);
+    set_count(out, "n", a.judged);
     set_count(out, "used", a.used);
     set_real(out, "agreement", a.agreement);
     set_interval(out, "clustered", a.clustered);
-    set_text(out, "with", a.with);
-    set_real(out, "same_position_rate", p.same_position_rate);
-    set_count(out, "decisive", p.decisive);
-    set_count(out, "first", p.first);
-    set_count(out, "second", p.second);
-    set_count(out, "no_label", p.no_label);
-    set_real(out, "no_label_rate", stats_rate((double)p.no_label, p.n));
+    char text[200];
+    snprintf(text, sizeof text, "agreement with %.160s", a.with);
+    set_text(out, "with", text);
+    set_headline(out, &a);
     json_object_set_new(out, "provisional", json_boolean(a.provisional));
     set_text(out, "says", a.says);
     return out;

@@ -20,8 +20,8 @@ json_t *stats_matrix_json(const struct stats_matrix *m, const struct stats_optio
 /* The null test: kinds that were not run (n = 0) are left out. */
 json_t *stats_null_json(const struct stats_null null[NULL_KINDS],
                         const struct stats_options *options);
-/* The headline trio for a running job: {"n","used","agreement","clustered","same_position_rate",
- * "first","second","no_label","provisional","says"}. */
+/* The headline trio alone, without a bootstrap, for a running job and the status line: n, used, agreement,
+ * clustered, with, same_position_rate, first, second, no_label_rate, provisional, says. */
 json_t *stats_headline_json(const struct judged *rows, size_t n, const struct stats_options *options);
 
 #endif
