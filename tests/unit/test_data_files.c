@@ -322,6 +322,64 @@ static void test_bad_files(void **state)
     }
 }
 
+static int check_text(void *ctx, struct pair *pairs, size_t n, struct error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < n; i++, ++*(size_t *)ctx) {
+        assert_string_equal(pairs[i].a, "x\\\"\"\n");
+        assert_string_equal(pairs[i].b, "\xc3\xa4,");
+    }
+    return 0;
+}
+
+/* Records cut by the window's end at every byte of them: each shape, shifted byte by
+ * byte. */
+static void test_windows(void **state)
+{
+    static const struct {
+        const char *head, *first, *next, *end;
+    } shapes[] = {
+        {"", "{\"context\":\"%0*d\",\"a\":\"x\\\\\\\"\\\"\\n\",\"b\":\"\xc3\xa4,\"}",
+         "\n{\"context\":\"%0*d\",\"a\":\"x\\\\\\\"\\\"\\n\",\"b\":\"\xc3\xa4,\"}", "\n"},
+        {"[", "{\"context\":\"%0*d\",\"a\":\"x\\\\\\\"\\\"\\n\",\"b\":\"\xc3\xa4,\"}",
+         " ,\n{\"context\":\"%0*d\",\"a\":\"x\\\\\\\"\\\"\\n\",\"b\":\"\xc3\xa4,\"}",
+         "]\n"},
+        {"context,a,b\r\n", "%0*d,\"x\\\"\"\"\"\n\",\"\xc3\xa4,\"",
+         "\r\n%0*d,\"x\\\"\"\"\"\n\",\"\xc3\xa4,\"", ""},
+    };
+    (void)state;
+    struct buf text;
+    buf_init(&text, 0);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        for (int shift = 1; shift <= 52; shift++) {
+            struct import_report report;
+            struct error err = {0};
+            const char *files[] = {"many"};
+            size_t n = 0, records = 6500;
+            buf_clear(&text);
+            buf_adds(&text, shapes[i].head);
+            for (size_t k = 0; k < records; k++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+                buf_addf(&text, k ? shapes[i].next : shapes[i].first, k ? 4 : shift,
+                         (int)k);
+#pragma GCC diagnostic pop
+            }
+            buf_adds(&text, shapes[i].end);
+            FILE *file = fopen("many", "wb"); /* not synced: there are many of them */
+            assert_int_equal(fwrite(text.data, 1, text.len, file), text.len);
+            fclose(file);
+            int bad = import_pairs(files, 1, NULL, check_text, &n, &report, &err);
+            if (bad || report.bad)
+                fail_msg("%zu %d: %s", i, shift,
+                         report.n_errors ? report.errors[0].text : err.text);
+            assert_int_equal(n, records);
+            import_report_release(&report);
+        }
+    }
+    buf_release(&text);
+}
+
 static int enter(void **state)
 {
     (void)state;
@@ -358,7 +416,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_several_files), cmocka_unit_test(test_faireval),
         cmocka_unit_test(test_squality),      cmocka_unit_test(test_run),
-        cmocka_unit_test(test_long_line),     cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_windows),       cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_bad_files),
     };
     return cmocka_run_group_tests_name("data_files", tests, enter, leave);
 }
