@@ -28,6 +28,7 @@ ui/signals.c:*       a handler can reach nothing else
 ui/term.c:*          the terminal is one, and a handler puts it back
 ui/complete.c:*      Readline calls back without an argument of ours
 ui/repl.c:*          Readline calls back without an argument of ours
+ui/cmdline.c:*       Readline calls back without an argument of ours
 '
 
 work=$(mktemp -d) || exit 1

@@ -4,6 +4,7 @@
 #include "ui/term.h"
 
 #include <langinfo.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,16 +32,23 @@ void term_restore(void)
         tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
 }
 
-void term_set_exit_bytes(const char *bytes)
+/* A terminal's string, "" when it has none. */
+static const char *capability(const char *name)
+{
+    char copy[16];
+    snprintf(copy, sizeof copy, "%s", name);
+    const char *text = tigetstr(copy);
+    return text && text != (char *)-1 ? text : "";
+}
+
+void term_screen(bool on)
 {
     n_exit_bytes = 0;
-    if (!bytes)
+    if (!on)
         return;
-    size_t n = strlen(bytes);
-    if (n > sizeof exit_bytes)
-        n = sizeof exit_bytes;
-    memcpy(exit_bytes, bytes, n);
-    n_exit_bytes = n;
+    int n = snprintf(exit_bytes, sizeof exit_bytes, "\033[?2004l%s%s%s", capability("sgr0"),
+                     capability("cnorm"), capability("rmcup"));
+    n_exit_bytes = n > 0 && (size_t)n < sizeof exit_bytes ? (size_t)n : 0;
 }
 
 void term_emergency(void)

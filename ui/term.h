@@ -15,8 +15,8 @@ struct term_size {
 void term_save(void);
 /* Back to what term_save saw. */
 void term_restore(void);
-/* While a full screen is on: the bytes that end it, written by term_emergency. NULL: none is on. */
-void term_set_exit_bytes(const char *bytes);
+/* A full screen is on, or not any more: term_emergency ends it. After newterm. */
+void term_screen(bool on);
 /* Only functions that a signal handler may call. */
 void term_emergency(void);
 /* From the kernel; 24 x 80 when it does not know. */
