@@ -24,7 +24,8 @@
 struct model;
 
 struct model_info {
-    char name[128];      /* general.name, else the file name without ending; may hold any bytes: sanitise */
+    char name[128];      /* file name without its type and ending; may hold any bytes: sanitise */
+    char title[128];     /* general.name, "" when there is none */
     char arch[32];       /* "llama", "qwen2", "qwen3" */
     char file_type[16];  /* the type of most weight bytes: "Q4_1", "F32" */
     char sha256[65];     /* hex, of the whole file; cached by path, size, inode and mtime */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,25 +89,29 @@ const void *model_range(const struct model *model, size_t *size)
 
 /* ---- info ---- */
 
+/* "DIR/SmolLM2-135M-Instruct.Q4_1.gguf" is SmolLM2-135M-Instruct: the name people know a model by. What the file says of
+ * itself is the title. */
 static void fill_name(struct model *m)
 {
-    struct gguf_string name = {NULL, 0};
-    if (gguf_get_string(&m->gguf, "general.name", &name, NULL) == 1 && name.len > 0) {
-        const size_t n = name.len < sizeof m->info.name ? name.len : sizeof m->info.name - 1;
-        memcpy(m->info.name, name.data, n);
-        return;
-    }
-    snprintf(m->info.name, sizeof m->info.name, "%s", path_base(m->path));
-    char *dot = strrchr(m->info.name, '.');
-    if (dot && dot != m->info.name)
+    struct model_info *info = &m->info;
+    struct gguf_string title = {NULL, 0};
+    if (gguf_get_string(&m->gguf, "general.name", &title, NULL) == 1)
+        memcpy(info->title, title.data,
+               title.len < sizeof info->title ? title.len : sizeof info->title - 1);
+    snprintf(info->name, sizeof info->name, "%s", path_base(m->path));
+    char *dot = strrchr(info->name, '.');
+    if (dot && dot != info->name)
         *dot = 0;
+    const size_t len = strlen(info->name), type_len = strlen(info->file_type);
+    if (len > type_len + 1 && strcasecmp(info->name + len - type_len, info->file_type) == 0 &&
+        strchr(".-_", info->name[len - type_len - 1]))
+        info->name[len - type_len - 1] = 0;
 }
 
 static void fill_info(struct model *m)
 {
     struct model_info *info = &m->info;
     const struct tf_config *c = &m->network.config;
-    fill_name(m);
     snprintf(info->arch, sizeof info->arch, "%s", c->arch);
     snprintf(info->path, sizeof info->path, "%s", m->path);
     uint32_t most = 0;
@@ -114,6 +119,7 @@ static void fill_info(struct model *m)
         if (m->network.type_bytes[i] > m->network.type_bytes[most])
             most = i;
     snprintf(info->file_type, sizeof info->file_type, "%s", weight_format(most)->name);
+    fill_name(m);
     info->params = m->network.params;
     info->file_bytes = m->gguf.size;
     info->n_layers = c->n_layers;

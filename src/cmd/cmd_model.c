@@ -22,7 +22,7 @@ static json_t *model_json(const struct model_info *info, const char *command)
         json_text0(info->file_type), "path", json_text0(info->path), "sha256",
         info->sha256[0] ? json_text0(info->sha256) : json_null(), "tokenizer",
         json_text0(info->tokenizer), "chat", info->chat[0] ? json_text0(info->chat) : json_null(),
-        "labeler", json_sprintf("model:%s", utf8_valid(info->name, strlen(info->name), NULL) ? info->name : "?"),
+        "title", json_text0(info->title),
         "params", (json_int_t)info->params, "file_bytes", (json_int_t)info->file_bytes, "layers",
         info->n_layers, "width", info->width, "heads", info->n_heads, "kv_heads", info->n_kv_heads,
         "head_width", info->head_dim, "ffn", info->ffn, "vocabulary", info->vocab, "context",

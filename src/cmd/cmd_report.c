@@ -12,6 +12,7 @@
 #include "src/base/json.h"
 #include "src/base/mem.h"
 #include "src/cmd/selection.h"
+#include "src/label/labeler.h"
 #include "src/label/report.h"
 
 /* What a report_input borrows, kept until the report is written. */
@@ -74,8 +75,11 @@ static void add_model(const struct call *call, struct report_parts *parts)
     struct model *model = call->wb->model;
     char sha256[65];
 
-    if (!model || strncmp(parts->sel.labeler, "model:", 6) != 0 ||
-        strcmp(parts->sel.labeler + 6, model_info(model)->name) != 0)
+    char *open = model ? model_labeler_name(model) : NULL;
+    bool same = open && strcmp(open, parts->sel.labeler) == 0;
+
+    free(open);
+    if (!same)
         return;
     parts->input.model_file = path_base(model_info(model)->path);
     parts->input.model_arch = model_info(model)->arch;

@@ -115,6 +115,14 @@ enum probe_change probe_compare(const struct judged *before, const struct judged
 
 /* ---- running ---- */
 
+static bool is_open_model(const struct model *model, const char *name)
+{
+    char *open = model_labeler_name(model);
+    bool same = strcmp(open, name) == 0;
+    free(open);
+    return same;
+}
+
 struct labeler *labeler_by_name(struct workbench *wb, const char *name, struct prompt *prompt,
                                 enum pool_priority priority, uint64_t seed, struct error *err)
 {
@@ -136,10 +144,10 @@ struct labeler *labeler_by_name(struct workbench *wb, const char *name, struct p
         prompt_free(prompt);
         return NULL;
     }
-    if (name && strncmp(name, "model:", 6) == 0 && strcmp(name + 6, model_info(wb->model)->name) != 0) {
+    if (name && strncmp(name, "model:", 6) == 0 && !is_open_model(wb->model, name)) {
         prompt_free(prompt);
-        error_set(err, ERROR_USAGE, "the open model is %s, not %s", model_info(wb->model)->name, name + 6);
-        error_hint(err, "model open FILE takes another one");
+        error_set(err, ERROR_USAGE, "the open model is not %s", name + 6);
+        error_hint(err, "it is %.60s; model open FILE takes another one", model_info(wb->model)->name);
         return NULL;
     }
     if (name && strcmp(name, "likelihood") == 0) {

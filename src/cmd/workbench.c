@@ -17,6 +17,7 @@
 #include "src/cmd/judging.h"
 #include "src/cmd/watch.h"
 #include "src/job/label_run.h"
+#include "src/label/labeler.h"
 
 #define DEFAULT_MODEL "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -246,7 +247,7 @@ int workbench_model_labeler(struct workbench *wb, char **out, struct error *err)
     struct model *model = workbench_model(wb, err);
     if (!model)
         return -1;
-    *out = xasprintf("model:%s", model_info(model)->name);
+    *out = model_labeler_name(model);
     return 0;
 }
 

@@ -42,8 +42,6 @@ void key_begin(struct hash *hash, const struct labeler *labeler, const char *id,
 void key_text(struct hash *hash, const char *text); /* NULL differs from "" */
 void key_real(struct hash *hash, double value);
 
-/* Model-backed labelers: name from the model ("model:NAME" without blanks), identity from its file. */
-char *model_labeler_name(const struct model *model);
 int model_labeler_id(struct model *model, const char *precision, char out[80], struct error *err);
 /* The ten best next tokens as the label keeps them. */
 void label_set_top(struct label *label, const struct model *model, const struct score_result *result, int n);
