@@ -140,7 +140,14 @@ static int get_heads(const struct gguf *g, struct tf_config *c, struct error *er
 /* Keys that would change what the network computes in ways that we do not. */
 static int refuse_variants(const struct gguf *g, const char *arch, struct error *err)
 {
-    uint32_t experts = 0;
+    uint32_t experts = 0, parts = 0;
+    if (gguf_get_u32(g, "split.count", &parts, err) < 0)
+        return -1;
+    if (parts > 1) {
+        error_at_byte(err, g->file, key_at(g, "split.count"),
+                      "this is one of %" PRIu32 " parts of a model", parts);
+        return error_hint(err, "join the parts into one file first");
+    }
     const struct key key = arch_key(arch, "expert_count");
     if (gguf_get_u32(g, key.text, &experts, err) < 0)
         return -1;

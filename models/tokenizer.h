@@ -6,6 +6,12 @@
  * Plain text can give tokens of type normal and byte only. Control, user-defined and unused
  * tokens are not in the tables that encoding looks into, so no spelling in a text reaches them.
  *
+ * A text is taken as the bytes it is: no Unicode normalisation (Qwen's published tokenizer puts
+ * a text into NFC first, so there ids differ where letters are written with combining marks).
+ * SentencePiece's leading blank stays in what decoding gives, and U+2581 in a text comes back
+ * as a blank; all else decodes to the bytes that were encoded, but that a byte without a token
+ * becomes U+FFFD.
+ *
  * Pieces point into the model file. Immutable after tokenizer_new, any thread may encode.
  */
 #ifndef RLAIF_MODELS_TOKENIZER_H

@@ -16,6 +16,7 @@
 #include "models/model.h"
 #include "src/base/clock.h"
 #include "src/base/mem.h"
+#include "src/base/rng.h"
 #include "tests/unit/gguf_build.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -394,6 +395,8 @@ static const struct bad bad[] = {
      "key general.architecture"},
     {"gguf-arch", SET_U32, "general.architecture", 1, NULL,
      "is of type u32 \\(allowed: string\\)", "key general.architecture"},
+    {"gguf-parts", SET_U32, "split.count", 3, NULL, "^this is one of 3 parts of a model$",
+     "key split.count"},
     {"gguf-arch", SET_U32, "llama.expert_count", 8, NULL,
      "^llama.expert_count is 8: mixtures of experts are not read$",
      "key llama.expert_count"},
@@ -519,8 +522,10 @@ static void break_tensor(struct build *b, const struct bad *row)
     }
 }
 
-static void break_file(struct build *b, const struct bad *row, struct buf *out)
+/* Nothing happens when an earlier row took away what this one breaks. */
+static void break_build(struct build *b, const struct bad *row)
 {
+    const bool makes = (row->op >= SET_U32 && row->op <= SET_U64) || row->op == MORE_TENSOR;
     switch (row->op) {
     case VERSION:
         b->version = (uint32_t)row->value;
@@ -540,11 +545,16 @@ static void break_file(struct build *b, const struct bad *row, struct buf *out)
     case TRAILER:
         break;
     default:
-        if (row->op < T_NAME_LEN)
+        if (row->op < T_NAME_LEN && (makes || build_find(b, row->name)))
             break_value(b, row);
-        else
+        else if (row->op >= T_NAME_LEN && (makes || build_tensor_find(b, row->name)))
             break_tensor(b, row);
     }
+}
+
+static void break_file(struct build *b, const struct bad *row, struct buf *out)
+{
+    break_build(b, row);
     build_bytes(b, out);
     if (row->op == TRAILER)
         buf_fill(out, 'x', row->value);
@@ -618,11 +628,45 @@ static void test_bad_files(void **state)
     }
 }
 
+/* Two to four rows at once: whatever is found first, it is a message about this file and no crash. */
+static void test_bad_mixtures(void **state)
+{
+    (void)state;
+    for (uint64_t round = 0; round < 3000; round++) {
+        static struct build b;
+        const struct rng_key key = rng_sub(rng_key(3, "bad model files", ""), round);
+        struct buf bytes;
+        struct error err = {0};
+        build_llama(&b);
+        buf_init(&bytes, 0);
+        for (uint64_t i = 0, n = 2 + rng_below(key, 0, 3); i < n; i++) {
+            const struct bad *row = &bad[rng_below(key, 1 + i, COUNT(bad))];
+            if (row->op != SET_ITEM && row->op != SHORTER) /* these want the list as it was */
+                break_build(&b, row);
+        }
+        build_bytes(&b, &bytes);
+        uint8_t *copy = xmalloc(bytes.len);
+        memcpy(copy, bytes.data, bytes.len);
+        struct model *m = model_from_memory(copy, bytes.len, name, &err);
+        if (!m) {
+            assert_true(err.text[0]);
+            assert_string_equal(err.file, name);
+            assert_in_range(err.byte, 0, bytes.len);
+            assert_printable("mixture", &err);
+        }
+        model_close(m);
+        free(copy);
+        buf_release(&bytes);
+        build_release(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_bad_mixtures),
     };
     return cmocka_run_group_tests_name("gguf", tests, NULL, NULL);
 }

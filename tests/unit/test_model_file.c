@@ -198,6 +198,36 @@ static void test_variants(void **state)
     build_release(&b);
 }
 
+/* The same tensors under another architecture's name: what that one needs is asked for.
+ */
+static void test_needed_tensors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arch, *text;
+    } rows[] = {
+        {"qwen2", "^the tensor blk.0.attn_q.bias is missing \\(expected 32 x 1\\)$"},
+        {"qwen3",
+         "^the tensor blk.0.attn_q_norm.weight is missing \\(expected 16 x 1\\)$"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        static struct build b;
+        struct buf bytes;
+        struct error err = {0};
+        build_llama(&b);
+        build_string(&b, "general.architecture", rows[i].arch);
+        for (size_t k = 0; k < b.n_values; k++)
+            if (strncmp(b.values[k].key, "llama", 5) == 0)
+                memcpy(b.values[k].key, rows[i].arch, 5);
+        buf_init(&bytes, 0);
+        build_bytes(&b, &bytes);
+        assert_null(model_from_memory(bytes.data, bytes.len, name, &err));
+        assert_match(rows[i].arch, rows[i].text, err.text);
+        buf_release(&bytes);
+        build_release(&b);
+    }
+}
+
 /* gguf-nan-scale */
 static void test_nan_scale(void **state)
 {
@@ -561,12 +591,12 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entry_hint),   cmocka_unit_test(test_bad_scores),
-        cmocka_unit_test(test_sound_file),   cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_nan_scale),    cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped_bits), cmocka_unit_test(test_file_kinds),
-        cmocka_unit_test(test_changed_file), cmocka_unit_test(test_hash_cache),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_entry_hint),     cmocka_unit_test(test_bad_scores),
+        cmocka_unit_test(test_sound_file),     cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_needed_tensors), cmocka_unit_test(test_nan_scale),
+        cmocka_unit_test(test_truncated),      cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_file_kinds),     cmocka_unit_test(test_changed_file),
+        cmocka_unit_test(test_hash_cache),     cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("model file", tests, NULL, NULL);
 }

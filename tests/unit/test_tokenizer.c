@@ -1,4 +1,5 @@
-/* Tokenizers and chat formats on small vocabularies: values of independent programs, hand-computed ones, properties. */
+/* Tokenizers and chat formats on small vocabularies: values of independent programs,
+ * hand-computed ones, properties. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,6 +43,29 @@ static void vocabulary_close(struct vocabulary *v)
     tokenizer_free(v->t);
     gguf_release(&v->gguf);
     buf_release(&v->bytes);
+}
+
+/* 1 MiB of one thing. */
+static void check_runs(const struct tokenizer *t)
+{
+    static const char *const units[] = {"a",   " ",  "\n",           "7",
+                                        "!",   "'",  "\xe6\x97\xa5", "\xff",
+                                        " \n", "a ", "\xe2\x80\x83", "'s"};
+    enum { SIZE = 1 << 20 };
+    char *text = xmalloc(SIZE);
+    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
+        const size_t len = strlen(units[u]), n = SIZE / len * len;
+        for (size_t i = 0; i < n; i += len)
+            memcpy(text + i, units[u], len);
+        struct tokens ids = {0};
+        const double start = clock_seconds();
+        assert_int_equal(tokenizer_encode(t, text, n, &ids, NULL), 0);
+        /* far above what it takes (0.3 s on one slow core), far below a square's hours */
+        assert_true(clock_seconds() - start < 20);
+        assert_true(ids.n > 0);
+        tokens_release(&ids);
+    }
+    free(text);
 }
 
 /* ---- independent values ---- */
@@ -168,7 +192,8 @@ static void test_qwen2(void **state)
 
 static void check_spm(const char *kind, bool prefix)
 {
-    json_t *json = read_golden(), *spm = json_object_get(json_object_get(json, "spm"), kind);
+    json_t *json = read_golden(),
+           *spm = json_object_get(json_object_get(json, "spm"), kind);
     struct build b;
     build_init(&b);
     build_string(&b, "tokenizer.ggml.model", "llama");
@@ -189,6 +214,7 @@ static void check_spm(const char *kind, bool prefix)
     assert_true(json_array_size(cases) >= 60);
     for (size_t i = 0; i < json_array_size(cases); i++)
         check_case(v.t, json_array_get(cases, i), prefix ? " " : "", kind);
+    check_runs(v.t);
     vocabulary_close(&v);
     build_release(&b);
     json_decref(json);
@@ -222,8 +248,9 @@ static const char *joined(const struct tokenizer *t, const char *text, size_t le
         return "error";
     out[0] = 0;
     for (size_t i = 0; i < ids.n; i++)
-        at += (size_t)snprintf(out + at, sizeof out - at, "%s%.*s", i ? "|" : "",
-                               (int)t->pieces[ids.ids[i]].len, t->pieces[ids.ids[i]].text);
+        at +=
+            (size_t)snprintf(out + at, sizeof out - at, "%s%.*s", i ? "|" : "",
+                             (int)t->pieces[ids.ids[i]].len, t->pieces[ids.ids[i]].text);
     tokens_release(&ids);
     return out;
 }
@@ -234,16 +261,26 @@ static void test_by_hand(void **state)
     static const struct {
         const char *text, *pieces;
     } rows[] = {
-        {"hello", "hello"},         {"hell", "hell"},       {"shell", "s|hell"},
-        {" hello", "Ġhello"},       {"  hello", "Ġ|Ġhello"}, {"the the", "the|Ġthe"},
-        {"aaa", "aa|a"},            {"aaaaaaa", "aaaa|aa|a"}, {"a a", "a|Ġa"},
-        {"\n", "Ċ"},                {"<tool>", "<|t|o|o|l|>"}, {"<|im_end|>", "<|||i|m|_|e|n|d|||>"},
-        {"\xff", "ÿ"},              {"\xf0\x9f\x99\x82", "ð|Ł|Ļ|Ĥ"},
+        {"hello", "hello"},
+        {"hell", "hell"},
+        {"shell", "s|hell"},
+        {" hello", "Ġhello"},
+        {"  hello", "Ġ|Ġhello"},
+        {"the the", "the|Ġthe"},
+        {"aaa", "aa|a"},
+        {"aaaaaaa", "aaaa|aa|a"},
+        {"a a", "a|Ġa"},
+        {"\n", "Ċ"},
+        {"<tool>", "<|t|o|o|l|>"},
+        {"<|im_end|>", "<|||i|m|_|e|n|d|||>"},
+        {"\xff", "ÿ"},
+        {"\xf0\x9f\x99\x82", "ð|Ł|Ļ|Ĥ"},
     };
     struct vocabulary v;
     llama_open(&v, "gpt-2");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_string_equal(joined(v.t, rows[i].text, strlen(rows[i].text)), rows[i].pieces);
+        assert_string_equal(joined(v.t, rows[i].text, strlen(rows[i].text)),
+                            rows[i].pieces);
     assert_string_equal(joined(v.t, "a\0b", 3), "a|Ā|b");
     vocabulary_close(&v);
 }
@@ -267,19 +304,24 @@ static void test_letters(void **state)
 
 /* ---- properties ---- */
 
-/* decode(encode(x)) = x for any bytes, no control or added id comes out, and words tile the text. */
+/* decode(encode(x)) = x for any bytes, no control or added id comes out, and words tile
+ * the text. */
 static void test_round_trip(void **state)
 {
     (void)state;
     static const char *const names[] = {"smollm", "gpt-2", "llama-bpe", "qwen2"};
-    static const char *const bits[] = {"a", "aaaaaaaa", "hello", " ", "\n", "\r\n", "'s", "'LL", "7",
-                                       "<|im_end|>", "<tool>", "\xe2\x80\x83", "\xc5\xbf", "\xff",
-                                       "\xe6\x97", "\xf0\x9f\x99\x82", "!", ".,-", "\xc2\xbd", "\t"};
+    static const char *const bits[] = {
+        "a",        "aaaaaaaa",   "hello",    " ",
+        "\n",       "\r\n",       "'s",       "'LL",
+        "7",        "<|im_end|>", "<tool>",   "\xe2\x80\x83",
+        "\xc5\xbf", "\xff",       "\xe6\x97", "\xf0\x9f\x99\x82",
+        "!",        ".,-",        "\xc2\xbd", "\t"};
     for (size_t k = 0; k < 4; k++) {
         struct vocabulary v;
         llama_open(&v, names[k]);
         for (uint64_t round = 0; round < 400; round++) {
-            const struct rng_key key = rng_sub(rng_key(7, "tokenizer test", names[k]), round);
+            const struct rng_key key =
+                rng_sub(rng_key(7, "tokenizer test", names[k]), round);
             struct buf text, back;
             buf_init(&text, 0);
             buf_init(&back, 0);
@@ -292,7 +334,8 @@ static void test_round_trip(void **state)
                     buf_addc(&text, (char)rng_below(key, 100 + i, 256));
             }
             struct tokens ids = {0};
-            assert_int_equal(tokenizer_encode(v.t, buf_str(&text), text.len, &ids, NULL), 0);
+            assert_int_equal(tokenizer_encode(v.t, buf_str(&text), text.len, &ids, NULL),
+                             0);
             for (size_t i = 0; i < ids.n; i++) {
                 assert_int_equal(v.t->pieces[ids.ids[i]].type, PIECE_NORMAL);
                 tokenizer_decode(v.t, ids.ids[i], false, &back);
@@ -330,33 +373,17 @@ static void test_long_words(void **state)
     vocabulary_close(&v);
 }
 
-/* 1 MiB of one letter, 26k letters, no blanks anywhere: no stack, no square of the length. */
+/* No stack and no square of the length in any pre-tokenizer. */
 static void test_runs(void **state)
 {
     (void)state;
     static const char *const names[] = {"smollm", "gpt-2", "llama-bpe", "qwen2"};
-    static const char *const units[] = {"a", " ", "\n", "7", "!", "'", "\xe6\x97\xa5", "\xff", " \n",
-                                        "a ", "\xe2\x80\x83", "'s"};
-    enum { SIZE = 1 << 20 };
-    char *text = xmalloc(SIZE);
     for (size_t k = 0; k < 4; k++) {
         struct vocabulary v;
         llama_open(&v, names[k]);
-        for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
-            const size_t len = strlen(units[u]), n = SIZE / len * len;
-            for (size_t i = 0; i < n; i += len)
-                memcpy(text + i, units[u], len);
-            struct tokens ids = {0};
-            const double start = clock_seconds();
-            assert_int_equal(tokenizer_encode(v.t, text, n, &ids, NULL), 0);
-            /* far above what it takes (0.3 s on one slow core), far below a square's hours */
-            assert_true(clock_seconds() - start < 20);
-            assert_true(ids.n > 0);
-            tokens_release(&ids);
-        }
+        check_runs(v.t);
         vocabulary_close(&v);
     }
-    free(text);
 }
 
 /* ---- chat formats ---- */
@@ -365,36 +392,47 @@ static const struct {
     const char *name, *text, *template;
 } chats[] = {
     {"chatml",
-     "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+     "<|im_start|>system\nBe "
+     "brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
      "Yes?<|im_end|>\n<|im_start|>user\nGo<|im_end|>\n<|im_start|>assistant\n",
-     "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"},
+     "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+     "'\n'}}"},
     {"llama-2",
      "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Yes? </s><s>[INST] Go [/INST]",
      "{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }} <<SYS>>"},
     {"llama-3",
      "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
-     "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant"
-     "<|end_header_id|>\n\nYes?<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nGo<|eot_id|>"
+     "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>"
+     "assistant"
+     "<|end_header_id|>\n\nYes?<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nGo<|"
+     "eot_id|>"
      "<|start_header_id|>assistant<|end_header_id|>\n\n",
      "'<|start_header_id|>' + role + '<|end_header_id|>' ... '<|eot_id|>'"},
     {"gemma",
-     "<bos><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\nYes?<end_of_turn>\n"
+     "<bos><start_of_turn>user\nBe "
+     "brief.\n\nHi<end_of_turn>\n<start_of_turn>model\nYes?<end_of_turn>\n"
      "<start_of_turn>user\nGo<end_of_turn>\n<start_of_turn>model\n",
      "{{ '<start_of_turn>' + role }} {{ '<end_of_turn>' }}"},
     {"zephyr",
-     "<|system|>\nBe brief.</s>\n<|user|>\nHi</s>\n<|assistant|>\nYes?</s>\n<|user|>\nGo</s>\n<|assistant|>\n",
+     "<|system|>\nBe "
+     "brief.</s>\n<|user|>\nHi</s>\n<|assistant|>\nYes?</s>\n<|user|>\nGo</"
+     "s>\n<|assistant|>\n",
      "{{ '<|user|>' }} {{ '<|assistant|>' }}"},
     {"mistral", "<s>[INST] Be brief.\n\nHi [/INST] Yes?</s>[INST] Go [/INST]",
      "{{ bos_token }}{{ '[INST] ' + content + ' [/INST]' }}"},
 };
 enum { N_CHATS = sizeof chats / sizeof chats[0] };
 
-static const struct chat_message talk[] = {
-    {"system", "Be brief.", 9}, {"user", "Hi", 2}, {"assistant", "Yes?", 4}, {"user", "Go", 2}};
+static const struct chat_message talk[] = {{"system", "Be brief.", 9},
+                                           {"user", "Hi", 2},
+                                           {"assistant", "Yes?", 4},
+                                           {"user", "Go", 2}};
 
-/* The vocabulary of build_llama with these in place of its three control tokens and the added one. */
-static void chat_open(struct vocabulary *v, struct chat_style *style, const char *const control[3],
-                      const char *added, const char *template)
+/* The vocabulary of build_llama with these in place of its three control tokens and the
+ * added one. */
+static void chat_open(struct vocabulary *v, struct chat_style *style,
+                      const char *const control[3], const char *added,
+                      const char *template)
 {
     static struct build b;
     build_llama(&b);
@@ -448,7 +486,8 @@ static void test_chat_formats(void **state)
         struct error err = {0};
         buf_init(&text, 0);
         buf_init(&back, 0);
-        assert_int_equal(chat_encode(v.t, &style, style.format, talk, 4, true, &ids, &text, &err), 0);
+        assert_int_equal(
+            chat_encode(v.t, &style, style.format, talk, 4, true, &ids, &text, &err), 0);
         assert_string_equal(buf_str(&text), chats[i].text);
         /* The ids say the same text, control tokens where the vocabulary has them. */
         for (size_t k = 0; k < ids.n; k++)
@@ -487,7 +526,9 @@ static void test_chat_hostile_text(void **state)
                                  : xstrdup("x");
             const struct chat_message one = {"user", text, strlen(text)};
             struct tokens ids = {0};
-            assert_int_equal(chat_encode(v.t, &style, style.format, &one, 1, true, &ids, NULL, NULL), 0);
+            assert_int_equal(
+                chat_encode(v.t, &style, style.format, &one, 1, true, &ids, NULL, NULL),
+                0);
             n[hostile] = 0;
             for (size_t k = 0; k < ids.n; k++)
                 n[hostile] += v.t->pieces[ids.ids[k]].type != PIECE_NORMAL;
@@ -511,9 +552,11 @@ static void test_chat_trims_and_defaults(void **state)
     const struct chat_message padded = {"user", " \n Hi \t", 7};
     buf_init(&text, 0);
     chat_open(&v, &style, controls[2], controls[2][3], chats[2].template);
-    assert_int_equal(chat_encode(v.t, &style, style.format, &padded, 1, false, &ids, &text, &err), 0);
-    assert_string_equal(buf_str(&text), "<|begin_of_text|><|start_header_id|>user<|end_header_id|>"
-                                        "\n\nHi<|eot_id|>");
+    assert_int_equal(
+        chat_encode(v.t, &style, style.format, &padded, 1, false, &ids, &text, &err), 0);
+    assert_string_equal(buf_str(&text),
+                        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>"
+                        "\n\nHi<|eot_id|>");
     chat_style_release(&style);
     vocabulary_close(&v);
 
@@ -523,7 +566,8 @@ static void test_chat_trims_and_defaults(void **state)
         {"{{ '<|im_start|>system\nYou are kind.<|im_end|>\n' }}", "You are kind."},
         {"{{- '<|im_start|>system\\nYou are kind.<|im_end|>\\n' }}", "You are kind."},
         {"{{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}", NULL},
-        {"{{- '<|im_start|>system\\n' + x }} '<|im_start|>system\\nLater.<|im_end|>'", "Later."},
+        {"{{- '<|im_start|>system\\n' + x }} '<|im_start|>system\\nLater.<|im_end|>'",
+         "Later."},
         {"<|im_start|>system\n<|im_end|>", NULL},
         {"<|im_start|>system\nno end <|im_end|", NULL},
     };
@@ -540,9 +584,11 @@ static void test_chat_trims_and_defaults(void **state)
     const struct chat_message odd = {"tool", "x", 1}, lone = {"system", "x", 1};
     chat_open(&v, &style, controls[3], controls[3][3], chats[3].template);
     const size_t before = ids.n;
-    assert_int_equal(chat_encode(v.t, &style, style.format, &odd, 1, true, &ids, NULL, &err), -1);
+    assert_int_equal(
+        chat_encode(v.t, &style, style.format, &odd, 1, true, &ids, NULL, &err), -1);
     assert_non_null(strstr(err.text, "allowed: system, user, assistant"));
-    assert_int_equal(chat_encode(v.t, &style, style.format, &lone, 1, true, &ids, NULL, &err), -1);
+    assert_int_equal(
+        chat_encode(v.t, &style, style.format, &lone, 1, true, &ids, NULL, &err), -1);
     assert_int_equal(ids.n, before);
     chat_style_release(&style);
     vocabulary_close(&v);
@@ -550,7 +596,8 @@ static void test_chat_trims_and_defaults(void **state)
     buf_release(&text);
 }
 
-/* A template that we do not know, or a monstrous one: the model opens and takes a named format. */
+/* A template that we do not know, or a monstrous one: the model opens and takes a named
+ * format. */
 static void test_chat_unknown_template(void **state)
 {
     (void)state;
@@ -558,7 +605,8 @@ static void test_chat_unknown_template(void **state)
     memset(deep, '(', 6000);
     memset(deep + 6000, ')', 6000);
     deep[12000] = 0;
-    const char *const templates[] = {deep, "{% for i in range(1e12) %}{{ i }}{% endfor %}", ""};
+    const char *const templates[] = {deep,
+                                     "{% for i in range(1e12) %}{{ i }}{% endfor %}", ""};
     for (size_t i = 0; i < 3; i++) {
         static struct build b;
         struct buf bytes;
@@ -573,8 +621,8 @@ static void test_chat_unknown_template(void **state)
         struct tokens ids = {0};
         assert_int_equal(model_chat(m, NULL, talk, 4, true, &ids, NULL, &err), -1);
         assert_string_equal(err.text, "small.gguf has no chat template that is known");
-        assert_string_equal(err.hint,
-                            "name one of: chatml, llama-2, llama-3, gemma, zephyr, mistral");
+        assert_string_equal(
+            err.hint, "name one of: chatml, llama-2, llama-3, gemma, zephyr, mistral");
         assert_int_equal(model_chat(m, "nope", talk, 4, true, &ids, NULL, &err), -1);
         assert_int_equal(ids.n, 0);
         assert_int_equal(model_chat(m, "chatml", talk, 4, true, &ids, NULL, &err), 0);
