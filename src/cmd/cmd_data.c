@@ -211,6 +211,13 @@ static int run_import_pairs(struct call *call, struct error *err)
         workbench_forget_set(wb, sink.set_id);
     }
     say_errors(wb, &report);
+    if (report.format) {
+        json_t *answer = call->answer = json_object();
+        json_object_set_new(answer, "command", json_string("import pairs"));
+        json_object_set_new(answer, "file", json_text0(origin));
+        json_object_set_new(answer, "set", status == 0 ? json_text0(name) : json_null());
+        set_report(answer, &report);
+    }
     if (status < 0)
         goto out;
     if (known)
@@ -219,11 +226,6 @@ static int run_import_pairs(struct call *call, struct error *err)
         status = -1;
     if (status == 0)
         status = use_set(wb, name, err);
-    json_t *answer = call->answer = json_object();
-    json_object_set_new(answer, "command", json_string("import pairs"));
-    json_object_set_new(answer, "file", json_text0(origin));
-    json_object_set_new(answer, "set", json_text0(name));
-    set_report(answer, &report);
     if (!known)
         call->undo = xasprintf("drop set %s", name);
 out:

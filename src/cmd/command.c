@@ -79,6 +79,42 @@ static int run_one(struct workbench *wb, struct call *call, const struct sink *s
     return show_answer(call, sink, err);
 }
 
+static json_t *json_place(int64_t value, int64_t none)
+{
+    return value == none ? json_null() : json_integer(value);
+}
+
+static json_t *error_json(const struct error *err)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "error", json_text0(err->text));
+    json_object_set_new(object, "file", err->file[0] ? json_text0(err->file) : json_null());
+    json_object_set_new(object, "line", json_place(err->line, 0));
+    json_object_set_new(object, "column", json_place(err->column, 0));
+    json_object_set_new(object, "byte", json_place(err->byte, -1));
+    json_object_set_new(object, "hint", err->hint[0] ? json_text0(err->hint) : json_null());
+    return object;
+}
+
+/* A command that failed may have counted something first (rows of a file that are all bad): that is said with the error. */
+static void report_failure(const struct call *call, const struct error *err, const struct sink *sink)
+{
+    struct buf out;
+
+    if (!call->answer || call->format != OUTPUT_JSON || !sink->data) {
+        command_report(err, call->format, sink);
+        return;
+    }
+    json_t *error = error_json(err);
+    json_object_update_missing(call->answer, error);
+    json_decref(error);
+    buf_init(&out, 0);
+    json_write(&out, call->answer);
+    buf_addc(&out, '\n');
+    sink->data(sink->ctx, out.data, out.len);
+    buf_release(&out);
+}
+
 int command_run(struct workbench *wb, const char *line, const struct sink *sink, bool keep_going,
                 struct error *err)
 {
@@ -94,7 +130,7 @@ int command_run(struct workbench *wb, const char *line, const struct sink *sink,
         if (status == 0)
             status = run_one(wb, &call, sink, &own);
         if (status < 0) {
-            command_report(&own, call.format, sink);
+            report_failure(&call, &own, sink);
             if (code == 0) {
                 code = own.kind;
                 if (err)
@@ -110,24 +146,13 @@ int command_run(struct workbench *wb, const char *line, const struct sink *sink,
     return code;
 }
 
-static json_t *json_place(int64_t value, int64_t none)
-{
-    return value == none ? json_null() : json_integer(value);
-}
-
 void command_report(const struct error *err, enum output_format format, const struct sink *sink)
 {
     struct buf out;
 
     buf_init(&out, 0);
     if (format == OUTPUT_JSON || format == OUTPUT_JSONL) {
-        json_t *object = json_object();
-        json_object_set_new(object, "error", json_text0(err->text));
-        json_object_set_new(object, "file", err->file[0] ? json_text0(err->file) : json_null());
-        json_object_set_new(object, "line", json_place(err->line, 0));
-        json_object_set_new(object, "column", json_place(err->column, 0));
-        json_object_set_new(object, "byte", json_place(err->byte, -1));
-        json_object_set_new(object, "hint", err->hint[0] ? json_text0(err->hint) : json_null());
+        json_t *object = error_json(err);
         json_write(&out, object);
         buf_addc(&out, '\n');
         if (sink->data)
