@@ -111,6 +111,9 @@ void bias_says(struct stats_bias *bias)
         add(out, size, "no labels yet");
     } else if (p->pointwise == p->n) {
         add(out, size, "scores each response alone: it has no position to depend on");
+    } else if (p->decisive == 0 && p->decisive_calls > 0) {
+        add(out, size, "asked in one order only: slot 1 in %.0f %% of %zu calls",
+            percent(p->first_pick_rate), p->decisive_calls);
     } else if (p->decisive == 0) {
         add(out, size, "no pair was decided in both orders");
     } else if (follows_slot(p)) {
