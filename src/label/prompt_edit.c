@@ -140,7 +140,7 @@ static void place_new_line(const struct prompt *p, struct place *at, size_t byte
                            const char *key)
 {
     at->begin = at->end = byte;
-    bool open = byte > 0 && p->yaml[byte - 1] != '\n';
+    bool open = byte > 0 && p->yaml[byte - 1] != '\n' && line_start(p, byte) != byte;
     snprintf(at->before, sizeof at->before, "%s%*s%s: ", open ? at->newline : "", (int)indent, "", key);
     snprintf(at->after, sizeof at->after, "%s", at->newline);
     at->indent = indent;
@@ -157,8 +157,15 @@ static void place_in_map(const struct prompt *p, struct place *at, const struct 
         snprintf(at->before, sizeof at->before, "%s%s: ", map->n ? ", " : "", key);
         return;
     }
-    size_t column = map->begin - line_start(p, map->begin);
-    place_new_line(p, at, next_line(p, map->end), column, key);
+    size_t start = line_start(p, map->begin), column = map->begin - start;
+    const struct yaml_value *last = map;
+    while (last->kind != YAML_TEXT && last->n)
+        last = last->items[last->n - 1];
+    /* A text under | that the file's end cuts off would get a newline from a line behind it. */
+    if (last->look == LOOK_BLOCK && last->end == p->yaml_len && p->yaml[p->yaml_len - 1] != '\n')
+        place_new_line(p, at, start, column, key);
+    else
+        place_new_line(p, at, next_line(p, map->end), column, key);
 }
 
 /* The field's first half as a new key at the end of the document: "cot: {max_tokens: 5}". */

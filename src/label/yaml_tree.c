@@ -115,6 +115,13 @@ static int check_bytes(struct tree_reader *r, struct error *err)
         uint32_t code;
         r->byte_at[i] = at;
         at += utf8_decode(r->text + at, r->len - at, &code);
+        if (code == 0x85 || code == 0x2028 || code == 0x2029) {
+            /* libyaml ends a line here, YAML 1.2 and every editor do not. */
+            char text[60];
+            snprintf(text, sizeof text, "a line separator (U+%04X), which readers of YAML disagree about", code);
+            fail_at(r, r->byte_at[i], err, text);
+            return error_hint(err, "write \\u%04x in double quotes", code);
+        }
     }
     r->byte_at[r->n_chars] = r->len;
     return 0;

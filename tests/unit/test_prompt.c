@@ -138,6 +138,7 @@ static const struct bad bads[] = {
     {"yaml-utf8", "name: p\nending: \"a\xFFz\"\n", 2, 11, "bad UTF-8", NULL},
     {"yaml-utf8-cut", "name: \xC3\xB6\xC3\nx: y\n", 1, 8, "bad UTF-8", NULL},
     {"yaml-control", "name: p\nending: \"a\x07\"\n", 2, 11, "control character", "escape"},
+    {"yaml-separator", "name: p\nending: \"a\xE2\x80\xA8z\"\n", 2, 11, "U+2028", "\\u2028"},
     {"yaml-multi", GOOD "---\nname: q\n", 4, 1, "a second document begins here", NULL},
     {"yaml-empty", "", 0, 0, "no prompt found", NULL},
     {"yaml-comments", "# nothing\n\n# here\n", 0, 0, "no prompt found", NULL},
