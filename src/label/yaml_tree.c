@@ -117,7 +117,7 @@ static int check_bytes(struct tree_reader *r, struct error *err)
         at += utf8_decode(r->text + at, r->len - at, &code);
         if (code == 0x85 || code == 0x2028 || code == 0x2029) {
             /* libyaml ends a line here, YAML 1.2 and every editor do not. */
-            char text[60];
+            char text[100];
             snprintf(text, sizeof text, "a line separator (U+%04X), which readers of YAML disagree about", code);
             fail_at(r, r->byte_at[i], err, text);
             return error_hint(err, "write \\u%04x in double quotes", code);
