@@ -102,10 +102,13 @@ static int choose_set(const struct call *call, char **name, char **mark, bool *k
             free(base);
             return -1;
         }
-        *known = is_marked(wb, *mark);
-        if (*known || given || store_find_set(wb->store, *name, &row, NULL) < 0)
+        bool taken = store_find_set(wb->store, *name, &row, NULL) == 0;
+        if (taken)
+            set_row_release(&row);
+        /* A set that was dropped leaves its mark behind. */
+        *known = taken && is_marked(wb, *mark);
+        if (*known || given || !taken)
             break;
-        set_row_release(&row);
         free(*name);
         free(*mark);
         *name = xasprintf("%s-%d", base, i);

@@ -225,7 +225,8 @@ static int step_journal(struct call *call, bool undo, struct error *err)
     } else {
         /* The oldest of the undone lines at the end: the one that was taken back last. */
         for (size_t i = journal.n; i-- > 0 && journal.rows[i].undone;)
-            row = &journal.rows[i];
+            if (journal.rows[i].can_redo)
+                row = &journal.rows[i];
     }
     if (!row) {
         error_set(err, ERROR_FAILED, undo ? "there is nothing to undo" : "there is nothing to redo");

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/buf.h"
 #include "src/base/mem.h"
+#include "src/label/sim.h"
 
 static void judging_free(struct judging *judging)
 {
@@ -180,12 +182,22 @@ int workbench_find_labels(struct workbench *wb, struct set_index *set, const cha
 {
     struct labeler_rows rows = {0};
     struct prompt_row prompt = {0};
+    struct buf sim_text;
+    struct sim sim;
     int64_t wanted = -1;
     int status = -1;
 
+    buf_init(&sim_text, 0);
+    /* Rows have the whole name; a person may leave parts out. */
+    if (labeler_ref && strncmp(labeler_ref, "sim:", 4) == 0 && labeler_ref[4]) {
+        if (sim_parse(labeler_ref, &sim, err) < 0)
+            goto out;
+        sim_name(&sim, &sim_text);
+        labeler_ref = buf_str(&sim_text);
+    }
     if (prompt_ref || (!labeler_ref && wb->last_prompt)) {
         if (workbench_prompt(wb, prompt_ref, &prompt, err) < 0)
-            return -1;
+            goto out;
         wanted = prompt.id;
     }
     if (store_labelers(wb->store, set->row.id, &rows, err) < 0)
@@ -209,5 +221,6 @@ int workbench_find_labels(struct workbench *wb, struct set_index *set, const cha
 out:
     labeler_rows_release(&rows);
     prompt_row_release(&prompt);
+    buf_release(&sim_text);
     return status;
 }

@@ -66,7 +66,9 @@ struct journal_call {
 static int run_add_journal(struct db *db, void *arg, struct error *err)
 {
     struct journal_call *call = arg;
-    if (db_run(db, err, "INSERT INTO journal(at, line, undo) VALUES(?1, ?2, ?3)", "itt",
+    /* What was undone before something new is done stays undone: 2. */
+    if (db_run(db, err, "UPDATE journal SET undone=2 WHERE undone=1", "") ||
+        db_run(db, err, "INSERT INTO journal(at, line, undo) VALUES(?1, ?2, ?3)", "itt",
                clock_wall_ms(), call->line, call->undo))
         return -1;
     call->id = row_added(db);
@@ -131,7 +133,8 @@ static int run_journal(struct db *db, void *arg, struct error *err)
                                      .at = sqlite3_column_int64(stmt, 1),
                                      .line = db_text(stmt, 2),
                                      .undo = db_text(stmt, 3),
-                                     .undone = sqlite3_column_int(stmt, 4) != 0};
+                                     .undone = sqlite3_column_int(stmt, 4) != 0,
+                                     .can_redo = sqlite3_column_int(stmt, 4) == 1};
         if (!line->line) {
             sqlite3_reset(stmt);
             return db_damaged(db, "journal", err);

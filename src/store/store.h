@@ -136,6 +136,7 @@ struct journal_row {
     int64_t id, at;
     char *line, *undo;
     bool undone;
+    bool can_redo; /* undone, and nothing new was done since */
 };
 struct journal_rows {
     struct journal_row *rows;
