@@ -252,27 +252,40 @@ AVX2 static double logsumexp(const float *x, size_t n)
     return (double)max + log(sum);
 }
 
+/* Six rows of 16 sums, by name: in an array the compiler writes them to memory in every round. */
+#define SUMS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define SUM_ZERO(r) __m256 a##r = _mm256_setzero_ps(), b##r = _mm256_setzero_ps();
+#define SUM_SCALED(r)                                                                     \
+    __m256 a##r = _mm256_mul_ps(_mm256_loadu_ps(out + r * ATTEND_STRIDE),                 \
+                                _mm256_broadcast_ss(scale + r)),                          \
+           b##r = _mm256_mul_ps(_mm256_loadu_ps(out + r * ATTEND_STRIDE + 8),             \
+                                _mm256_broadcast_ss(scale + r));
+#define SUM_SCORE(r)                                                                      \
+    x = _mm256_broadcast_ss(q + r * ATTEND_STRIDE + d);                                   \
+    a##r = _mm256_fmadd_ps(x, y0, a##r);                                                  \
+    b##r = _mm256_fmadd_ps(x, y1, b##r);
+#define SUM_VALUE(r)                                                                      \
+    x = _mm256_broadcast_ss(p + r * ATTEND_KEYS + j);                                     \
+    a##r = _mm256_fmadd_ps(x, y0, a##r);                                                  \
+    b##r = _mm256_fmadd_ps(x, y1, b##r);
+#define SUM_TO_SCORES(r)                                                                  \
+    _mm256_storeu_ps(s + r * ATTEND_KEYS, a##r);                                          \
+    _mm256_storeu_ps(s + r * ATTEND_KEYS + 8, b##r);
+#define SUM_TO_OUT(r)                                                                     \
+    _mm256_storeu_ps(out + r * ATTEND_STRIDE, a##r);                                      \
+    _mm256_storeu_ps(out + r * ATTEND_STRIDE + 8, b##r);
+
 AVX2 static void scores(float *s, const float *q, const float *k, size_t head_dim)
 {
-    __m256 a[ATTEND_ROWS], b[ATTEND_ROWS];
+    SUMS(SUM_ZERO)
 
-    for (int r = 0; r < ATTEND_ROWS; r++)
-        a[r] = b[r] = _mm256_setzero_ps();
+#pragma GCC unroll 2
     for (size_t d = 0; d < head_dim; d++) {
-        __m256 k0 = _mm256_loadu_ps(k + d * KV_PAGE), k1 = _mm256_loadu_ps(k + d * KV_PAGE + 8);
+        __m256 y0 = _mm256_loadu_ps(k + d * KV_PAGE), y1 = _mm256_loadu_ps(k + d * KV_PAGE + 8), x;
 
-#pragma GCC unroll 6
-        for (int r = 0; r < ATTEND_ROWS; r++) {
-            __m256 x = _mm256_broadcast_ss(q + r * ATTEND_STRIDE + d);
-
-            a[r] = _mm256_fmadd_ps(x, k0, a[r]);
-            b[r] = _mm256_fmadd_ps(x, k1, b[r]);
-        }
+        SUMS(SUM_SCORE)
     }
-    for (int r = 0; r < ATTEND_ROWS; r++) {
-        _mm256_storeu_ps(s + r * ATTEND_KEYS, a[r]);
-        _mm256_storeu_ps(s + r * ATTEND_KEYS + 8, b[r]);
-    }
+    SUMS(SUM_TO_SCORES)
 }
 
 AVX2 static float soften(float *s, float *max, float *sum)
@@ -300,56 +313,49 @@ AVX2 static float soften(float *s, float *max, float *sum)
     return scale;
 }
 
-/* Dimensions d .. d + 16 (or 8) of the values of six queries. */
-AVX2_INLINE void values_strip(float *out, const float *p, const float *const *v, size_t n_pages,
-                              size_t padded, const float *scale, bool both)
+/* Dimensions d .. d + 16 of the values of six queries. */
+AVX2 static void values16(float *out, const float *p, const float *const *v, size_t n_pages,
+                          size_t padded, size_t d, const float *scale)
 {
-    __m256 a[ATTEND_ROWS], b[ATTEND_ROWS];
+    SUMS(SUM_SCALED)
 
-    for (int r = 0; r < ATTEND_ROWS; r++) {
-        __m256 factor = _mm256_set1_ps(scale[r]);
-
-        a[r] = _mm256_mul_ps(_mm256_loadu_ps(out + r * ATTEND_STRIDE), factor);
-        b[r] = both ? _mm256_mul_ps(_mm256_loadu_ps(out + r * ATTEND_STRIDE + 8), factor)
-                    : _mm256_setzero_ps();
-    }
     for (size_t page = 0; page < n_pages; page++, p += KV_PAGE) {
-        const float *row = v[page];
+        const float *row = v[page] + d;
 
+#pragma GCC unroll 2
         for (size_t j = 0; j < KV_PAGE; j++, row += padded) {
-            __m256 v0 = _mm256_loadu_ps(row);
-            __m256 v1 = both ? _mm256_loadu_ps(row + 8) : _mm256_setzero_ps();
+            __m256 y0 = _mm256_loadu_ps(row), y1 = _mm256_loadu_ps(row + 8), x;
 
-#pragma GCC unroll 6
-            for (int r = 0; r < ATTEND_ROWS; r++) {
-                __m256 x = _mm256_broadcast_ss(p + r * ATTEND_KEYS + j);
-
-                a[r] = _mm256_fmadd_ps(x, v0, a[r]);
-                if (both)
-                    b[r] = _mm256_fmadd_ps(x, v1, b[r]);
-            }
+            SUMS(SUM_VALUE)
         }
     }
-    for (int r = 0; r < ATTEND_ROWS; r++) {
-        _mm256_storeu_ps(out + r * ATTEND_STRIDE, a[r]);
-        if (both)
-            _mm256_storeu_ps(out + r * ATTEND_STRIDE + 8, b[r]);
+    SUMS(SUM_TO_OUT)
+}
+
+/* The last 8 dimensions of a head that is no multiple of 16, one query after another. */
+AVX2 static void values8(float *out, const float *p, const float *const *v, size_t n_pages,
+                         size_t padded, size_t d, const float *scale)
+{
+    for (size_t r = 0; r < ATTEND_ROWS; r++, out += ATTEND_STRIDE, p += ATTEND_KEYS) {
+        __m256 sum = _mm256_mul_ps(_mm256_loadu_ps(out), _mm256_broadcast_ss(scale + r));
+
+        for (size_t page = 0; page < n_pages; page++)
+            for (size_t j = 0; j < KV_PAGE; j++)
+                sum = _mm256_fmadd_ps(_mm256_broadcast_ss(p + page * KV_PAGE + j),
+                                      _mm256_loadu_ps(v[page] + j * padded + d), sum);
+        _mm256_storeu_ps(out, sum);
     }
 }
 
 AVX2 static void values(float *out, const float *p, const float *const *v, size_t n_pages,
                         size_t padded, const float *scale)
 {
-    const float *at[ATTEND_KEYS / KV_PAGE];
+    size_t d = 0;
 
-    for (size_t d = 0; d < padded; d += 16) {
-        for (size_t page = 0; page < n_pages; page++)
-            at[page] = v[page] + d;
-        if (d + 16 <= padded)
-            values_strip(out + d, p, at, n_pages, padded, scale, true);
-        else
-            values_strip(out + d, p, at, n_pages, padded, scale, false);
-    }
+    for (; d + 16 <= padded; d += 16)
+        values16(out + d, p, v, n_pages, padded, d, scale);
+    if (d < padded)
+        values8(out + d, p, v, n_pages, padded, d, scale);
 }
 
 const struct ops_f32 ops_avx2_f32 = {
