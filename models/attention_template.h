@@ -91,7 +91,7 @@ static void R(take_queries)(const struct R(pass) *pass, const struct tf_item *it
                             const uint32_t *list, size_t g, struct R(attend) *a)
 {
     const struct tf_config *config = &pass->net->config;
-    size_t dim = (size_t)config->head_dim;
+    size_t dim = (size_t)config->head_dim, padded = (dim + 7) / 8 * 8;
     size_t share = (size_t)(config->n_heads / config->n_kv_heads);
     REAL scale = (REAL)(1 / sqrt((double)dim));
 
@@ -100,7 +100,7 @@ static void R(take_queries)(const struct R(pass) *pass, const struct tf_item *it
         size_t row = list[item->first + (r < item->n * share ? r / share : 0)];
         REAL *q = a->q + r * ATTEND_STRIDE;
 
-        memset(a->out + r * ATTEND_STRIDE, 0, ATTEND_STRIDE * sizeof(REAL));
+        memset(a->out + r * ATTEND_STRIDE, 0, padded * sizeof(REAL));
         a->max[r] = -(REAL)INFINITY;
         a->sum[r] = 0;
         a->last[r] = pass->scratch->positions[row];
@@ -193,8 +193,9 @@ static void R(attend_tile)(void *arg, size_t index, int worker)
         size_t head = g * share + r % share;
         REAL *to = pass->scratch->attended +
                    ((item->first + r / share) * (size_t)config->n_heads + head) * dim;
+        REAL scale = 1 / a.sum[r];
 
         for (size_t d = 0; d < dim; d++)
-            to[d] = a.out[r * ATTEND_STRIDE + d] / a.sum[r];
+            to[d] = a.out[r * ATTEND_STRIDE + d] * scale;
     }
 }
