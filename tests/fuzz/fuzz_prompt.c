@@ -9,14 +9,13 @@
 
 #include "src/base/mem.h"
 #include "src/label/render.h"
+#include "tests/fuzz/fuzz.h"
 
 #define CHECK(x) \
     do { \
         if (!(x)) \
             abort(); \
     } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Setting a field to what it is changes nothing that it says. */
 static void edit_fields(const struct prompt *p)
