@@ -9,37 +9,54 @@
 
 /* The order is that of recognition: the more special signs first. */
 static const struct chat_format formats[] = {
-    {"chatml", 0, {"<|im_start|>", "<|im_end|>"}, {"<|im_start|>", "<|im_end|>"},
+    {"chatml",
+     0,
+     {"<|im_start|>", "<|im_end|>"},
+     {"<|im_start|>", "<|im_end|>"},
      {"<|im_start|>system\n", "<|im_end|>\n"},
      {"<|im_start|>user\n", "<|im_end|>\n"},
-     {"<|im_start|>assistant\n", "<|im_end|>\n"}, "<|im_start|>assistant\n"},
-    {"llama-3", CHAT_BOS | CHAT_TRIM, {"<|start_header_id|>", "<|eot_id|>"},
+     {"<|im_start|>assistant\n", "<|im_end|>\n"},
+     "<|im_start|>assistant\n"},
+    {"llama-3",
+     CHAT_BOS | CHAT_TRIM,
+     {"<|start_header_id|>", "<|eot_id|>"},
      {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
      {"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
      {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
      {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"},
      "<|start_header_id|>assistant<|end_header_id|>\n\n"},
-    {"gemma", CHAT_BOS | CHAT_TRIM | CHAT_FOLD_SYSTEM, {"<start_of_turn>", "<end_of_turn>"},
+    {"gemma",
+     CHAT_BOS | CHAT_TRIM | CHAT_FOLD_SYSTEM,
+     {"<start_of_turn>", "<end_of_turn>"},
      {"<start_of_turn>", "<end_of_turn>"},
      {"", "\n\n"},
      {"<start_of_turn>user\n", "<end_of_turn>\n"},
-     {"<start_of_turn>model\n", "<end_of_turn>\n"}, "<start_of_turn>model\n"},
-    {"zephyr", 0, {"<|user|>", "<|assistant|>"},
+     {"<start_of_turn>model\n", "<end_of_turn>\n"},
+     "<start_of_turn>model\n"},
+    {"zephyr",
+     0,
+     {"<|user|>", "<|assistant|>"},
      {"<|system|>", "<|user|>", "<|assistant|>", "</s>"},
      {"<|system|>\n", "</s>\n"},
      {"<|user|>\n", "</s>\n"},
-     {"<|assistant|>\n", "</s>\n"}, "<|assistant|>\n"},
+     {"<|assistant|>\n", "</s>\n"},
+     "<|assistant|>\n"},
     {"llama-2",
      CHAT_BOS | CHAT_TRIM | CHAT_FOLD_SYSTEM | CHAT_BOS_TURNS | CHAT_EOS_ANSWERS,
-     {"[INST]", "<<SYS>>"}, {NULL},
+     {"[INST]", "<<SYS>>"},
+     {NULL},
      {"<<SYS>>\n", "\n<</SYS>>\n\n"},
      {"[INST] ", " [/INST]"},
-     {" ", " "}, ""},
-    {"mistral", CHAT_BOS | CHAT_FOLD_SYSTEM | CHAT_EOS_ANSWERS, {"[INST]", "[/INST]"},
+     {" ", " "},
+     ""},
+    {"mistral",
+     CHAT_BOS | CHAT_FOLD_SYSTEM | CHAT_EOS_ANSWERS,
+     {"[INST]", "[/INST]"},
      {"[INST]", "[/INST]"},
      {"", "\n\n"},
      {"[INST] ", " [/INST]"},
-     {" ", ""}, ""},
+     {" ", ""},
+     ""},
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
@@ -73,10 +90,14 @@ static bool has_signs(struct gguf_string template, const struct chat_format *f)
     return true;
 }
 
+enum { MAX_SYSTEM = 4096 };
+
 /*
- * ChatML templates often hold a system message of their own, written out as one literal from
- * "<|im_start|>system" and a line end (as it is, or as \n) to "<|im_end|>". A quote or a brace
- * in between means that it is put together by the template: then there is none for us.
+ * ChatML templates often hold a system message of their own, written out as one literal
+ * from
+ * "<|im_start|>system" and a line end (as it is, or as \n) to "<|im_end|>". A quote or a
+ * brace in between means that it is put together by the template: then there is none for
+ * us.
  */
 static char *literal_system(struct gguf_string template)
 {
@@ -88,12 +109,18 @@ static char *literal_system(struct gguf_string template)
                 break;
             const char *text = at + strlen(begins[i]);
             from = (size_t)(text - template.data);
-            const char *end = find(template, from, "<|im_end|>");
+            /* near: a search to the end for each of many beginnings would take the square
+             */
+            const struct gguf_string near = {
+                template.data,
+                template.len - from < MAX_SYSTEM ? template.len : from + MAX_SYSTEM};
+            const char *end = find(near, from, "<|im_end|>");
             if (!end)
-                break;
+                continue;
             const size_t len = (size_t)(end - text);
             if (len > 0 && !memchr(text, '{', len) && !memchr(text, '\'', len) &&
-                !memchr(text, '"', len) && !memchr(text, '\\', len) && !memchr(text, 0, len))
+                !memchr(text, '"', len) && !memchr(text, '\\', len) &&
+                !memchr(text, 0, len))
                 return xstrndup(text, len);
         }
     }
@@ -124,9 +151,9 @@ void chat_style_release(struct chat_style *style)
 /* ---- writing a conversation ---- */
 
 /*
- * Plain text gathers in `plain` until a control token or the end comes, and is encoded as one
- * piece: where a format's marker is no token of this vocabulary it merges with its neighbours,
- * as in the model's training.
+ * Plain text gathers in `plain` until a control token or the end comes, and is encoded as
+ * one piece: where a format's marker is no token of this vocabulary it merges with its
+ * neighbours, as in the model's training.
  */
 struct writer {
     const struct tokenizer *t;
@@ -140,7 +167,8 @@ static int write_plain(struct writer *w, struct error *err)
 {
     if (w->plain.full)
         return error_set(err, ERROR_DATA, "the conversation is too long");
-    const int status = tokenizer_encode(w->t, buf_str(&w->plain), w->plain.len, w->out, err);
+    const int status =
+        tokenizer_encode(w->t, buf_str(&w->plain), w->plain.len, w->out, err);
     buf_clear(&w->plain);
     return status;
 }
@@ -207,8 +235,8 @@ static void write_message(struct writer *w, const char *text, size_t len)
     write_text(w, text, len);
 }
 
-static int write_framed(struct writer *w, const char *const frame[2], const char *text, size_t len,
-                        struct error *err)
+static int write_framed(struct writer *w, const char *const frame[2], const char *text,
+                        size_t len, struct error *err)
 {
     if (write_frame(w, frame[0], err))
         return -1;
@@ -228,11 +256,13 @@ static int find_role(const char *role, enum role *out, struct error *err)
         }
     }
     return error_set(err, ERROR_USAGE,
-                     "the role '%.40s' is not known (allowed: system, user, assistant)", role);
+                     "the role '%.40s' is not known (allowed: system, user, assistant)",
+                     role);
 }
 
 /* `folded` is the system message that stands inside this user message, or NULL. */
-static int write_turn(struct writer *w, enum role role, const struct chat_message *message,
+static int write_turn(struct writer *w, enum role role,
+                      const struct chat_message *message,
                       const struct chat_message *folded, bool first, struct error *err)
 {
     const struct chat_format *f = w->format;
@@ -268,7 +298,8 @@ static int write_all(struct writer *w, const struct chat_style *style,
         return -1;
     if (f == style->format && style->default_system &&
         (n == 0 || strcmp(messages[0].role, "system") != 0) &&
-        write_framed(w, f->system, style->default_system, strlen(style->default_system), err))
+        write_framed(w, f->system, style->default_system, strlen(style->default_system),
+                     err))
         return -1;
     for (size_t i = 0; i < n; i++) {
         enum role role = ROLE_USER;
@@ -278,7 +309,8 @@ static int write_all(struct writer *w, const struct chat_style *style,
             folded = &messages[i];
             continue;
         }
-        if (write_turn(w, role, &messages[i], role == ROLE_USER ? folded : NULL, first, err))
+        if (write_turn(w, role, &messages[i], role == ROLE_USER ? folded : NULL, first,
+                       err))
             return -1;
         if (role == ROLE_USER)
             folded = NULL;
@@ -286,15 +318,17 @@ static int write_all(struct writer *w, const struct chat_style *style,
     }
     if (folded)
         return error_set(err, ERROR_USAGE,
-                         "the format %s needs a user message behind the system message", f->name);
+                         "the format %s needs a user message behind the system message",
+                         f->name);
     if (open_assistant && write_frame(w, f->open, err))
         return -1;
     return write_plain(w, err);
 }
 
 int chat_encode(const struct tokenizer *t, const struct chat_style *style,
-                const struct chat_format *format, const struct chat_message *messages, size_t n,
-                bool open_assistant, struct tokens *out, struct buf *text, struct error *err)
+                const struct chat_format *format, const struct chat_message *messages,
+                size_t n, bool open_assistant, struct tokens *out, struct buf *text,
+                struct error *err)
 {
     struct writer w = {.t = t, .format = format, .out = out, .text = text};
     buf_init(&w.plain, 0);

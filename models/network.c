@@ -12,7 +12,8 @@
 
 static const char *const archs[] = {"llama", "qwen2", "qwen3"};
 enum { N_ARCHS = sizeof archs / sizeof archs[0] };
-enum { MAX_HEAD_DIM = 4096 };
+/* Several times what the largest models have; what we keep for a network stays small by them. */
+enum { MAX_WIDTH = 1 << 16, MAX_FFN = 1 << 20, MAX_HEADS = 4096, MAX_HEAD_DIM = 1024 };
 
 /* True when `word` is one of the blank-separated words of list. */
 static bool has_word(const char *list, const char *word)
@@ -109,8 +110,8 @@ static int get_heads(const struct gguf *g, struct tf_config *c, struct error *er
 {
     const struct key heads = arch_key(c->arch, "attention.head_count");
     const struct key kv = arch_key(c->arch, "attention.head_count_kv");
-    if (get_count(g, c->arch, "attention.head_count", 1 << 16, -1, &c->n_heads, err) ||
-        get_count(g, c->arch, "attention.head_count_kv", 1 << 16, c->n_heads, &c->n_kv_heads, err))
+    if (get_count(g, c->arch, "attention.head_count", MAX_HEADS, -1, &c->n_heads, err) ||
+        get_count(g, c->arch, "attention.head_count_kv", MAX_HEADS, c->n_heads, &c->n_kv_heads, err))
         return -1;
     if (c->n_kv_heads > c->n_heads || c->n_heads % c->n_kv_heads)
         return error_at_byte(err, g->file, key_at(g, kv.text),
@@ -161,9 +162,9 @@ static int refuse_variants(const struct gguf *g, const char *arch, struct error 
 static int get_config(const struct gguf *g, struct tf_config *c, struct error *err)
 {
     if (get_arch(g, c->arch, err) || refuse_variants(g, c->arch, err) ||
-        get_count(g, c->arch, "embedding_length", 1 << 20, -1, &c->width, err) ||
+        get_count(g, c->arch, "embedding_length", MAX_WIDTH, -1, &c->width, err) ||
         get_count(g, c->arch, "block_count", INT_MAX, -1, &c->n_layers, err) ||
-        get_count(g, c->arch, "feed_forward_length", 1 << 24, -1, &c->ffn, err) ||
+        get_count(g, c->arch, "feed_forward_length", MAX_FFN, -1, &c->ffn, err) ||
         get_count(g, c->arch, "context_length", INT_MAX, -1, &c->context, err) ||
         get_heads(g, c, err))
         return -1;
@@ -272,25 +273,26 @@ static int check_shape(const struct gguf *g, const struct gguf_tensor *t, size_t
 }
 
 /* A bias of llama's Q or K, put into split-half order as the rows of its matrix are. */
-static void permute_bias(struct weight *w, const uint32_t *row_map, float *out)
+static int permute_bias(struct network *n, struct weight *w, struct error *err)
 {
-    float *plain = xmalloc(w->cols * sizeof *plain);
+    float *plain = mem_try(w->cols * sizeof *plain, "a bias", err);
+    float *out = mem_try(w->cols * sizeof *out, "a bias", err);
+    if (!plain || !out) {
+        free(plain);
+        free(out);
+        return -1;
+    }
     weight_row(w, 0, plain);
     for (size_t i = 0; i < w->cols; i++)
-        out[i] = plain[row_map[i]];
+        out[i] = plain[n->row_map[i]];
     free(plain);
+    if (!n->biases) /* two a layer at most */
+        n->biases = xcalloc(2 * (size_t)n->config.n_layers, sizeof *n->biases);
+    n->biases[n->n_biases++] = out;
     w->format = weight_format(WEIGHT_F32);
     w->data = (const uint8_t *)out;
     w->row_bytes = w->cols * sizeof *out;
-}
-
-/* Room for both biases of every layer. */
-static float *bias_room(struct network *n, int layer, unsigned flags)
-{
-    const size_t q = tensor_dim_size(&n->config, DIM_HD), k = tensor_dim_size(&n->config, DIM_KD);
-    if (!n->biases)
-        n->biases = xcalloc((size_t)n->config.n_layers, (q + k) * sizeof *n->biases);
-    return n->biases + (size_t)layer * (q + k) + (flags & TENSOR_ROPE_K ? q : 0);
+    return 0;
 }
 
 struct loader {
@@ -299,8 +301,8 @@ struct loader {
     uint8_t *used; /* per tensor of the file */
 };
 
-static void set_weight(struct loader *l, const struct tensor_row *row, int layer,
-                       const struct gguf_tensor *t, struct weight *w)
+static int set_weight(struct loader *l, const struct tensor_row *row, const struct gguf_tensor *t,
+                      struct weight *w, struct error *err)
 {
     struct network *n = l->n;
     w->format = weight_format(t->type);
@@ -312,11 +314,11 @@ static void set_weight(struct loader *l, const struct tensor_row *row, int layer
     if (t->type < sizeof n->type_bytes / sizeof n->type_bytes[0])
         n->type_bytes[t->type] += t->bytes;
     if (!(row->flags & (TENSOR_ROPE_Q | TENSOR_ROPE_K)) || strcmp(n->config.arch, "llama") != 0)
-        return;
+        return 0;
     if (row->rows == DIM_ONE)
-        permute_bias(w, n->row_map, bias_room(n, layer, row->flags));
-    else
-        w->row_map = n->row_map;
+        return permute_bias(n, w, err);
+    w->row_map = n->row_map;
+    return 0;
 }
 
 static int load_tensor(struct loader *l, const struct tensor_row *row, int layer,
@@ -346,8 +348,7 @@ static int load_tensor(struct loader *l, const struct tensor_row *row, int layer
     if (check_shape(l->g, t, rows, cols, err))
         return -1;
     l->used[t - l->g->tensors] = 1;
-    set_weight(l, row, layer, t, w);
-    return 0;
+    return set_weight(l, row, t, w, err);
 }
 
 /* A tensor that we would leave out changes the network: better say so than give other values. */
@@ -462,6 +463,8 @@ void network_release(struct network *network)
 {
     free(network->weights.layers);
     free(network->row_map);
+    for (size_t i = 0; i < network->n_biases; i++)
+        free(network->biases[i]);
     free(network->biases);
     free(network->rope_freqs);
     *network = (struct network){0};

@@ -13,7 +13,8 @@ struct network {
     struct tf_config config;
     struct tf_weights weights;
     uint32_t *row_map;  /* heads x head width: from split-half to the file's row */
-    float *biases;      /* llama's permuted Q and K biases, layer after layer, or NULL */
+    float **biases;     /* llama's permuted Q and K biases, as many as there are */
+    size_t n_biases;
     float *rope_freqs;  /* or NULL */
     uint64_t params;
     uint64_t type_bytes[64]; /* bytes of weights by type number */

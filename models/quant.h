@@ -12,6 +12,8 @@
 
 #include "models/weights.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are read as they are mapped");
+
 static inline uint16_t load_u16(const uint8_t *p)
 {
     uint16_t v;

@@ -94,31 +94,47 @@ static size_t table_size(size_t n)
     return n + n / 2 + 16;
 }
 
+/* The slot that holds the text, or the free one where it belongs. */
+static size_t find_slot(const struct tokenizer *t, const struct piece_index *index,
+                        const char *text, size_t len)
+{
+    size_t i = scale(hash_text(t->seed, text, len), index->n_slots);
+    while (index->slots[i]) {
+        const struct piece *p = &t->pieces[index->slots[i] - 1];
+        if (p->len == len && memcmp(p->text, text, len) == 0)
+            break;
+        i = i + 1 == index->n_slots ? 0 : i + 1;
+    }
+    return i;
+}
+
+static int32_t find_piece(const struct tokenizer *t, const struct piece_index *index,
+                          const char *text, size_t len)
+{
+    if (len > index->max_len)
+        return -1;
+    return (int32_t)index->slots[find_slot(t, index, text, len)] - 1;
+}
+
 int32_t tokenizer_find(const struct tokenizer *t, const char *text, size_t len)
 {
-    if (len > t->max_len)
-        return -1;
-    for (size_t i = scale(hash_text(t->seed, text, len), t->n_slots); t->slots[i];) {
-        const struct piece *p = &t->pieces[t->slots[i] - 1];
-        if (p->len == len && memcmp(p->text, text, len) == 0)
-            return (int32_t)(t->slots[i] - 1);
-        i = i + 1 == t->n_slots ? 0 : i + 1;
-    }
-    return -1;
+    return find_piece(t, &t->normal, text, len);
+}
+
+int32_t tokenizer_special(const struct tokenizer *t, const char *text, size_t len)
+{
+    return find_piece(t, &t->special, text, len);
 }
 
 /* The first of two equal pieces stays. */
-static void add_slot(struct tokenizer *t, uint32_t id)
+static void add_piece(struct tokenizer *t, struct piece_index *index, uint32_t id)
 {
     const struct piece *p = &t->pieces[id];
-    size_t i = scale(hash_text(t->seed, p->text, p->len), t->n_slots);
-    while (t->slots[i]) {
-        const struct piece *other = &t->pieces[t->slots[i] - 1];
-        if (other->len == p->len && memcmp(other->text, p->text, p->len) == 0)
-            return;
-        i = i + 1 == t->n_slots ? 0 : i + 1;
-    }
-    t->slots[i] = id + 1;
+    const size_t i = find_slot(t, index, p->text, p->len);
+    if (!index->slots[i])
+        index->slots[i] = id + 1;
+    if (p->len > index->max_len)
+        index->max_len = p->len;
 }
 
 const struct merge *tokenizer_merge(const struct tokenizer *t, uint32_t left, uint32_t right)
@@ -216,37 +232,34 @@ static int load_pieces(struct tokenizer *t, const struct gguf *g, uint32_t n_voc
     return 0;
 }
 
-static int index_pieces(struct tokenizer *t, struct error *err)
+static struct piece_index *index_of(struct tokenizer *t, const struct piece *p)
 {
-    size_t n_special = 0;
-    for (uint32_t i = 0; i < t->n_pieces; i++)
-        n_special += t->pieces[i].type == PIECE_CONTROL || t->pieces[i].type == PIECE_USER;
-    t->n_slots = table_size(t->n_pieces);
-    t->slots = mem_try(t->n_slots * sizeof *t->slots, "the vocabulary's index", err);
-    t->specials = mem_try((n_special + 1) * sizeof *t->specials, "the control tokens", err);
-    if (!t->slots || !t->specials)
-        return -1;
-    for (uint32_t i = 0; i < t->n_pieces; i++) {
-        const struct piece *p = &t->pieces[i];
-        if (p->type == PIECE_CONTROL || p->type == PIECE_USER)
-            t->specials[t->n_specials++] = i;
-        if (p->type != PIECE_NORMAL || p->len == 0)
-            continue;
-        if (p->len > t->max_len)
-            t->max_len = p->len;
-        add_slot(t, i);
-    }
-    return 0;
+    if (p->type == PIECE_NORMAL && p->len > 0)
+        return &t->normal;
+    return p->type == PIECE_CONTROL || p->type == PIECE_USER ? &t->special : NULL;
 }
 
-int32_t tokenizer_special(const struct tokenizer *t, const char *text, size_t len)
+static int index_pieces(struct tokenizer *t, struct error *err)
 {
-    for (size_t i = 0; i < t->n_specials; i++) {
-        const struct piece *p = &t->pieces[t->specials[i]];
-        if (p->len == len && memcmp(p->text, text, len) == 0)
-            return (int32_t)t->specials[i];
+    size_t n_normal = 0, n_special = 0;
+    for (uint32_t i = 0; i < t->n_pieces; i++) {
+        const struct piece_index *index = index_of(t, &t->pieces[i]);
+        n_normal += index == &t->normal;
+        n_special += index == &t->special;
     }
-    return -1;
+    t->normal.n_slots = table_size(n_normal);
+    t->special.n_slots = table_size(n_special);
+    const char *what = "the vocabulary's index";
+    t->normal.slots = mem_try(t->normal.n_slots * sizeof *t->normal.slots, what, err);
+    t->special.slots = mem_try(t->special.n_slots * sizeof *t->special.slots, what, err);
+    if (!t->normal.slots || !t->special.slots)
+        return -1;
+    for (uint32_t i = 0; i < t->n_pieces; i++) {
+        struct piece_index *index = index_of(t, &t->pieces[i]);
+        if (index)
+            add_piece(t, index, i);
+    }
+    return 0;
 }
 
 /* ---- merges ---- */
@@ -480,9 +493,9 @@ void tokenizer_free(struct tokenizer *t)
     if (!t)
         return;
     free(t->pieces);
-    free(t->slots);
+    free(t->normal.slots);
+    free(t->special.slots);
     free(t->merges);
-    free(t->specials);
     free(t);
 }
 

@@ -41,6 +41,13 @@ struct piece {
     uint8_t type;
 };
 
+/* Text to id: slots of id + 1, 0: free. */
+struct piece_index {
+    uint32_t *slots;
+    size_t n_slots;
+    uint32_t max_len; /* bytes of the longest piece in it */
+};
+
 enum tokenizer_kind { TOKENIZER_BPE, TOKENIZER_SPM };
 
 /* A row of the table of pre-tokenizers (tokenizer_split.c). */
@@ -68,16 +75,12 @@ struct tokenizer {
     char name[32];
     struct piece *pieces;
     uint32_t n_pieces;
-    uint32_t *slots; /* text -> id + 1, 0: free; normal pieces only */
-    size_t n_slots;
+    struct piece_index normal, special; /* special: control and user-defined */
     struct merge *merges; /* by hash of the pair; result UINT32_MAX: free */
     size_t n_merge_slots;
     const uint8_t *scores; /* SPM: n_pieces f32, little-endian, perhaps not aligned */
-    uint32_t max_len;      /* bytes of the longest normal piece */
     uint64_t seed;         /* of the hash tables: nobody can prepare collisions */
     int32_t byte_ids[256]; /* -1: none */
-    uint32_t *specials;    /* ids of control and user-defined pieces */
-    size_t n_specials;
     int32_t bos, eos, eot, eom, unknown; /* -1: none */
     bool add_bos, add_space;
     int32_t ends[16];

@@ -86,7 +86,7 @@ static bool find_pair(const struct merger *m, const struct symbol *a, const stru
         *result = (int32_t)merge->result;
         return true;
     }
-    if (a->len + b->len > m->t->max_len)
+    if (a->len + b->len > m->t->normal.max_len)
         return false;
     *result = tokenizer_find(m->t, m->text + a->at, a->len + b->len);
     if (*result < 0)
@@ -176,7 +176,7 @@ static int32_t whole_word(const struct tokenizer *t, const char *word, size_t le
 {
     char text[512];
     size_t n = 0;
-    if (len > t->max_len || len > sizeof text / 2)
+    if (len > t->normal.max_len || len > sizeof text / 2)
         return -1;
     for (size_t i = 0; i < len; i++)
         n += utf8_encode(byte_to_letter((uint8_t)word[i]), text + n);

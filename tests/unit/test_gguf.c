@@ -302,7 +302,7 @@ static const struct bad bad[] = {
     {"gguf-tokenizer", NO_KEY, TOKENS, 0, NULL, "^the key " TOKENS " is missing$", "end"},
     {"gguf-template", SET_U32, "tokenizer.chat_template", 7, NULL,
      "is of type u32 \\(allowed: string\\)", "key tokenizer.chat_template"},
-    {"gguf-heads", SET_U32, HEADS, 0, NULL, "^" HEADS " is 0 \\(allowed 1..65536\\)$",
+    {"gguf-heads", SET_U32, HEADS, 0, NULL, "^" HEADS " is 0 \\(allowed 1..4096\\)$",
      "key " HEADS},
     {"gguf-heads", SET_U32, HEADS, 3, NULL,
      "^" HEADS " is 3, which does not divide llama.embedding_length, 32$", "key " HEADS},

@@ -497,6 +497,64 @@ static void test_hash_cache(void **state)
     place_remove(&p);
 }
 
+/* ---- work ---- */
+
+/* Files made so that a careless reader would take the square of their size. */
+static void test_no_squares(void **state)
+{
+    (void)state;
+    enum { N = 60000 };
+    static struct build b;
+    struct buf bytes;
+    struct error err = {0};
+    build_llama(&b);
+    /* Each merge makes a control token: looked up among N of them. */
+    const char **tokens = xcalloc(2 * N, sizeof *tokens),
+               **merges = xcalloc(N, sizeof *merges);
+    char *texts = xcalloc(N, 32);
+    int32_t *kinds = xcalloc(2 * N, sizeof *kinds);
+    for (size_t i = 0; i < N; i++) {
+        char *text = texts + 32 * i;
+        snprintf(text, 32, "%05zu %05zu", i, i);
+        merges[i] = text;
+        snprintf(text + 12, 8, "%05zu", i);
+        snprintf(text + 18, 14, "%05zu%05zu", i, i);
+        tokens[i] = text + 12;
+        tokens[N + i] = text + 18;
+        kinds[i] = PIECE_NORMAL;
+        kinds[N + i] = PIECE_CONTROL;
+    }
+    build_strings(&b, TOKENS, tokens, 2 * N);
+    build_array4(&b, TYPES, GGUF_I32, kinds, 2 * N);
+    build_strings(&b, MERGES, merges, N);
+    build_remove_tensor(&b, "token_embd.weight");
+    build_tensor(&b, "token_embd.weight", WEIGHT_Q4_0, 32, 2 * N);
+    /* A template that begins a system message again and again, and ends it once, far
+     * away. */
+    struct buf template;
+    buf_init(&template, 0);
+    for (size_t i = 0; i < N; i++)
+        buf_adds(&template, "<|im_start|>system\n");
+    buf_adds(&template, "<|im_end|>");
+    build_string(&b, "tokenizer.chat_template", buf_str(&template));
+    buf_init(&bytes, 0);
+    build_bytes(&b, &bytes);
+    const double start = clock_seconds();
+    struct model *m = model_from_memory(bytes.data, bytes.len, name, &err);
+    /* takes 20 ms; the square would be minutes */
+    assert_true(clock_seconds() - start < 5);
+    if (!m)
+        fail_msg("%s", err.text);
+    model_close(m);
+    buf_release(&template);
+    buf_release(&bytes);
+    build_release(&b);
+    free(kinds);
+    free(texts);
+    free(merges);
+    free(tokens);
+}
+
 /* ---- memory ---- */
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -596,7 +654,8 @@ int main(void)
         cmocka_unit_test(test_needed_tensors), cmocka_unit_test(test_nan_scale),
         cmocka_unit_test(test_truncated),      cmocka_unit_test(test_flipped_bits),
         cmocka_unit_test(test_file_kinds),     cmocka_unit_test(test_changed_file),
-        cmocka_unit_test(test_hash_cache),     cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_hash_cache),     cmocka_unit_test(test_no_squares),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("model file", tests, NULL, NULL);
 }
