@@ -103,33 +103,31 @@ static int add_label(struct db *db, struct label *label, struct error *err)
     char *top = pack_top(label);
     if (!label->created_at)
         label->created_at = clock_wall_ms();
+    sqlite3_set_last_insert_rowid(db->handle, 0);
     int rc = db_run(
         db, err,
-        "INSERT INTO labels(pair_id, prompt_id, labeler, ord, key_hash, seed, repeat, "
-        "logprobs,"
-        " outside, p_first, score, score_sum, score_gain, slot, top, rationale, raw, "
-        "error,"
-        " cut_lines, tokens, reused, ms, created_at)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-        "?17,"
-        " ?18, ?19, ?20, ?21, ?22, ?23)"
-        " ON CONFLICT(key_hash) DO UPDATE SET logprobs=?8, outside=?9, p_first=?10, "
-        "score=?11,"
-        " score_sum=?12, score_gain=?13, slot=?14, top=?15, rationale=?16, raw=?17, "
-        "error=NULL,"
-        " cut_lines=?19, tokens=?20, reused=?21, ms=?22, created_at=?23"
-        " WHERE labels.error IS NOT NULL AND excluded.error IS NULL",
-        "iztikiibrrrrritttt"
-        "iiiri",
-        label->pair_id, label->prompt_id, label->labeler ? label->labeler : "",
-        (int64_t)label->order, label->key, (int64_t)label->seed, (int64_t)label->repeat,
-        logprobs_len ? logprobs : NULL, logprobs_len, label->outside, label->p_first,
-        label->score, label->score_sum, label->score_gain, (int64_t)label->slot, top,
-        label->rationale, label->raw, label->error, (int64_t)label->cut_lines,
-        label->tokens, label->reused, label->ms, label->created_at);
+        "INSERT INTO labels(pair_id, prompt_id, labeler, ord, key_hash, seed, repeat,"
+        " logprobs, outside, p_first, score, score_sum, score_gain, slot, top, rationale,"
+        " raw, error, cut_lines, tokens, reused, ms, created_at)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+        " ?17, ?18, ?19, ?20, ?21, ?22, ?23)"
+        " ON CONFLICT(key_hash) DO UPDATE SET logprobs=?8, outside=?9, p_first=?10,"
+        " score=?11, score_sum=?12, score_gain=?13, slot=?14, top=?15, rationale=?16,"
+        " raw=?17, error=NULL, cut_lines=?19, tokens=?20, reused=?21, ms=?22,"
+        " created_at=?23 WHERE labels.error IS NOT NULL AND excluded.error IS NULL",
+        "iztikiibrrrrrittttiiiri", label->pair_id, label->prompt_id,
+        label->labeler ? label->labeler : "", (int64_t)label->order, label->key,
+        (int64_t)label->seed, (int64_t)label->repeat, logprobs_len ? logprobs : NULL,
+        logprobs_len, label->outside, label->p_first, label->score, label->score_sum,
+        label->score_gain, (int64_t)label->slot, top, label->rationale, label->raw,
+        label->error, (int64_t)label->cut_lines, label->tokens, label->reused, label->ms,
+        label->created_at);
     free(top);
     if (rc)
         return -1;
+    label->id = sqlite3_last_insert_rowid(db->handle);
+    if (label->id)
+        return 0;
     return db_number(db, err, &label->id, "SELECT id FROM labels WHERE key_hash=?1", "k",
                      label->key);
 }

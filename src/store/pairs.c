@@ -82,15 +82,18 @@ static int add_votes(struct db *db, const struct pair *pair, struct error *err)
 static int add_pair(struct db *db, struct pair *pair, struct error *err)
 {
     if (db_run(db, err,
-               "INSERT INTO pairs(set_id, num, key, title, context, a, b, split, "
-               "split_given, grp,"
-               " origin_line, gold_a, gold_b, flags)"
-               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-               "iittttttitirri", db->import_set, (int64_t)db->import_next, pair->key,
-               pair->title, pair->context ? pair->context : "", pair->a ? pair->a : "",
-               pair->b ? pair->b : "", split_name(pair->split),
+               "INSERT INTO pairs(set_id, num, key, title, context, a, b, split,"
+               " split_given, grp, origin_line, gold_a, gold_b, flags, cluster, chars_a,"
+               " chars_b, words_a, words_b, words_context)"
+               " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+               " ?16, ?17, ?18, ?19, ?20)",
+               "iittttttitirriiiiiii", db->import_set, (int64_t)db->import_next,
+               pair->key, pair->title, pair->context ? pair->context : "",
+               pair->a ? pair->a : "", pair->b ? pair->b : "", split_name(pair->split),
                (int64_t)pair->split_given, pair->group, pair->origin_line, pair->gold_a,
-               pair->gold_b, (int64_t)pair->flags))
+               pair->gold_b, (int64_t)pair->flags, (int64_t)pair->cluster,
+               (int64_t)pair->chars_a, (int64_t)pair->chars_b, (int64_t)pair->words_a,
+               (int64_t)pair->words_b, (int64_t)pair->words_context))
         return -1;
     pair->id = sqlite3_last_insert_rowid(db->handle);
     pair->set_id = db->import_set;
@@ -157,6 +160,12 @@ static int read_pair(struct db *db, sqlite3_stmt *stmt, struct pair *pair,
     pair->gold_a = db_real(stmt, 11);
     pair->gold_b = db_real(stmt, 12);
     pair->flags = (unsigned)sqlite3_column_int64(stmt, 13);
+    pair->cluster = (uint64_t)sqlite3_column_int64(stmt, 14);
+    pair->chars_a = (uint32_t)sqlite3_column_int64(stmt, 15);
+    pair->chars_b = (uint32_t)sqlite3_column_int64(stmt, 16);
+    pair->words_a = (uint32_t)sqlite3_column_int64(stmt, 17);
+    pair->words_b = (uint32_t)sqlite3_column_int64(stmt, 18);
+    pair->words_context = (uint32_t)sqlite3_column_int64(stmt, 19);
     if (!split || !split_parse(split, &pair->split) || !pair->context || !pair->a ||
         !pair->b)
         return db_damaged(db, "pairs", err);
@@ -232,7 +241,8 @@ static int run_load_pairs(struct db *db, void *arg, struct error *err)
     sqlite3_stmt *stmt = db_query(
         db,
         "SELECT id, num, key, title, context, a, b, split, split_given, grp, origin_line,"
-        " gold_a, gold_b, flags FROM pairs WHERE set_id=?1 ORDER BY num",
+        " gold_a, gold_b, flags, cluster, chars_a, chars_b, words_a, words_b, words_context"
+        " FROM pairs WHERE set_id=?1 ORDER BY num",
         err);
     int row;
     if (!stmt)
@@ -251,20 +261,16 @@ static int run_load_pairs(struct db *db, void *arg, struct error *err)
     return 0;
 }
 
-/* The owner only copies; lengths and clusters are computed by the caller. */
 int store_load_pairs(struct store *store, int64_t set_id, struct pair_list *out,
                      struct error *err)
 {
     struct load_pairs call = {set_id, out};
     pair_list_init(out);
-    if (owner_call(store, REQUEST_READ, run_load_pairs, &call, 0, err)) {
-        pair_list_release(out);
-        pair_list_init(out);
-        return -1;
-    }
-    for (size_t i = 0; i < out->n; i++)
-        pair_finish(&out->pairs[i]);
-    return 0;
+    if (owner_call(store, REQUEST_READ, run_load_pairs, &call, 0, err) == 0)
+        return 0;
+    pair_list_release(out);
+    pair_list_init(out);
+    return -1;
 }
 
 /* ---- tags ---- */
