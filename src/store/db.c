@@ -70,6 +70,7 @@ void db_bind(sqlite3_stmt *stmt, const char *format, ...)
 
 int db_step(struct db *db, sqlite3_stmt *stmt, struct error *err)
 {
+    errno = 0;
     int rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW)
         return 1;
@@ -117,6 +118,7 @@ int db_number(struct db *db, struct error *err, int64_t *out, const char *sql,
 
 int db_script(struct db *db, const char *sql, struct error *err)
 {
+    errno = 0;
     if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
         return db_error(db, sql, err);
     return 0;
@@ -198,10 +200,18 @@ static int error_io(struct db *db, int system, struct error *err)
     return error_hint(err, SAFE "; look at the disk, then repeat the command");
 }
 
+/* SQLite keeps the number for reads and writes, but not for what a commit does. */
+static int system_number(struct db *db, int last)
+{
+    int kept = sqlite3_system_errno(db->handle);
+    /* A file that was looked for in vain is no reason. */
+    return kept ? kept : last == ENOENT ? 0 : last;
+}
+
 int db_error(struct db *db, const char *sql, struct error *err)
 {
+    int system = system_number(db, errno);
     int rc = sqlite3_extended_errcode(db->handle);
-    int system = sqlite3_system_errno(db->handle);
     char table[32];
     query_table(sql, table);
     switch (rc & 0xff) {
