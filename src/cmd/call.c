@@ -302,7 +302,8 @@ static int parse_clause(const char *text, const struct words *words, size_t *i, 
         *i += 2;
         return 0;
     }
-    if (!words->items[*i].quoted && words->items[*i].text[0] == '>') {
+    if (!words->items[*i].quoted && words->items[*i].text[0] == '>' &&
+        !(call->command->flags & COMMAND_COMPARES)) {
         const char *name = words->items[*i].text + 1;
         if (!*name && *i + 1 < words->n)
             name = words->items[++*i].text;

@@ -330,7 +330,7 @@ static const struct command table[] = {
     {.verb = "list", .noun = "metrics", .text = "All figures by name", .example = "list metrics",
      .run = run_list_metrics, .print = metric_list_print},
     {.verb = "assert", .refs = "METRIC OP NUMBER", .min_refs = 1, .max_refs = 3,
-     .completes = COMPLETE_METRIC, .keys = assert_keys, .flags = COMMAND_WHERE,
+     .completes = COMPLETE_METRIC, .keys = assert_keys, .flags = COMMAND_WHERE | COMMAND_COMPARES,
      .text = "Ends a script with exit code 4 when a figure is not what it should be",
      .example = "assert agreement >= .4", .run = run_assert},
 };

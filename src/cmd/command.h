@@ -26,6 +26,7 @@ enum command_flags {
     COMMAND_SHELL = 1 << 4,   /* dot command of the shell itself, not journalled */
     COMMAND_MODEL = 1 << 5,   /* wants the open model */
     COMMAND_ANY_KEY = 1 << 6, /* keys are names that run looks up itself (set) */
+    COMMAND_COMPARES = 1 << 7, /* > and < are its own words: no > FILE (assert) */
 };
 
 /* What completes a reference or a value. */
