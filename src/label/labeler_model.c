@@ -27,6 +27,9 @@ struct ask {
     struct rendered second;         /* cot: prompt with rationale */
     struct rendered view;           /* what is scored: a shallow copy, its tokens may be shortened */
     struct tokens options[PROMPT_OPTIONS_MAX];
+    struct tokens prompt;           /* view's tokens and what all options begin with */
+    double shared_logprobs[8];      /* of what all options begin with */
+    size_t n_shared;
     struct token_run runs[PROMPT_OPTIONS_MAX];
     size_t written, written_reused; /* tokens of the first pass */
 };
@@ -38,6 +41,7 @@ static void key_prompt(struct hash *hash, const struct prompt *p)
     hash_u64(hash, p->n_options);
     for (size_t i = 0; i < p->n_options; i++)
         key_text(hash, p->options[i]);
+    key_text(hash, prompt_option_gap(p));
     hash_u64(hash, (uint64_t)p->samples);
     key_real(hash, p->temperature);
     hash_u64(hash, (uint64_t)p->top_k);
@@ -192,35 +196,66 @@ static void set_verdict(const struct model_labeler *l, struct answer *answer, co
     }
 }
 
+/*
+ * Where every option begins with the same tokens (a blank that is a token of its own) these become part of the
+ * prompt: the best next tokens are then those at the place where the options differ.
+ */
+static int ask_options(struct model_labeler *l, struct ask *ask, struct error *err)
+{
+    const struct prompt *p = l->prompt;
+    if (render_options(&l->renderer, &ask->view, ask->options, err))
+        return -1;
+    size_t most = sizeof ask->shared_logprobs / sizeof ask->shared_logprobs[0], n = 0;
+    for (bool same = true; same && n < most; n += same)
+        for (size_t o = 0; o < p->n_options; o++)
+            same = same && n + 1 < ask->options[o].n && ask->options[o].ids[n] == ask->options[0].ids[n];
+    ask->n_shared = n;
+    for (size_t i = 0; i < ask->view.tokens.n; i++)
+        tokens_add(&ask->prompt, ask->view.tokens.ids[i]);
+    for (size_t i = 0; i < n; i++)
+        tokens_add(&ask->prompt, ask->options[0].ids[i]);
+    for (size_t o = 0; o < p->n_options; o++)
+        ask->runs[o] = (struct token_run){ask->options[o].ids + n, ask->options[o].n - n};
+    return 0;
+}
+
+static void take_score(struct model_labeler *l, struct ask *ask, struct score_result *result)
+{
+    struct label *label = &ask->answer->label;
+    double shared = 0;
+    for (size_t i = 0; i < ask->n_shared; i++)
+        shared += ask->shared_logprobs[i];
+    label->n_options = (int)l->prompt->n_options;
+    for (int o = 0; o < label->n_options; o++)
+        label->logprobs[o] += shared;
+    for (int i = 0; i < LABEL_TOP; i++)
+        result->top[i].logprob += shared;
+    label->tokens = (int64_t)(ask->view.tokens.n + ask->written + ask->written_reused);
+    label->reused = (int64_t)(result->reused + ask->written_reused);
+    label_set_top(label, l->model, result, LABEL_TOP);
+    set_verdict(l, ask->answer, ask->options);
+}
+
 static int score(struct model_labeler *l, struct ask *asks, size_t n, const struct cancel *cancel,
                  struct error *err)
 {
-    const struct prompt *p = l->prompt;
     struct score_request *requests = xcalloc(n, sizeof *requests);
     struct score_result *results = xcalloc(n, sizeof *results);
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
         struct ask *ask = &asks[i];
-        ask->view = p->cot_on ? ask->second : ask->answer->question->rendered;
-        rc = render_options(&l->renderer, &ask->view, ask->options, err);
-        for (size_t o = 0; o < p->n_options; o++)
-            ask->runs[o] = (struct token_run){ask->options[o].ids, ask->options[o].n};
-        requests[i] = (struct score_request){.prompt = {ask->view.tokens.ids, ask->view.tokens.n},
-                                             .options = ask->runs, .n_options = p->n_options,
-                                             .n_top = LABEL_TOP};
+        ask->view = l->prompt->cot_on ? ask->second : ask->answer->question->rendered;
+        rc = ask_options(l, ask, err);
+        requests[i] = (struct score_request){.prompt = {ask->prompt.ids, ask->prompt.n}, .options = ask->runs,
+                                             .n_options = l->prompt->n_options, .n_top = LABEL_TOP,
+                                             .all = ask->n_shared > 0, .first_scored = ask->view.tokens.n};
         results[i].option_logprobs = ask->answer->label.logprobs;
+        results[i].token_logprobs = ask->n_shared ? ask->shared_logprobs : NULL;
     }
     if (rc == 0)
         rc = engine_score(l->engine, l->priority, requests, results, n, cancel, err);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        struct label *label = &asks[i].answer->label;
-        label->n_options = (int)p->n_options;
-        label->tokens = (int64_t)(results[i].computed + results[i].reused + asks[i].written +
-                                  asks[i].written_reused);
-        label->reused = (int64_t)(results[i].reused + asks[i].written_reused);
-        label_set_top(label, l->model, &results[i], LABEL_TOP);
-        set_verdict(l, asks[i].answer, asks[i].options);
-    }
+    for (size_t i = 0; i < n && rc == 0; i++)
+        take_score(l, &asks[i], &results[i]);
     free(requests);
     free(results);
     return rc;
@@ -251,6 +286,7 @@ static int answer(struct labeler *base, struct answer *answers, size_t n, const 
     }
     for (size_t i = 0; i < live; i++) {
         rendered_release(&asks[i].second);
+        tokens_release(&asks[i].prompt);
         for (size_t o = 0; o < PROMPT_OPTIONS_MAX; o++)
             tokens_release(&asks[i].options[o]);
     }

@@ -1,5 +1,6 @@
 #include "src/label/render.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,18 @@ static void fill_set(struct section *s, enum prompt_slot which, const char *text
     s->fill_len[which] = len;
 }
 
+const char *prompt_option_gap(const struct prompt *prompt)
+{
+    size_t n = strlen(prompt->ending);
+    for (size_t i = 0; i < prompt->n_options; i++)
+        if (strchr(" \t\n", prompt->options[i][0]))
+            return "";
+    if (n == 0)
+        return "";
+    unsigned char last = (unsigned char)prompt->ending[n - 1];
+    return isalnum(last) || last >= 0x80 || strchr(":;,.?!)", last) ? " " : "";
+}
+
 static void add_exemplars(struct rendered *r, const struct prompt *p)
 {
     for (size_t i = 0; i < p->exemplars.n; i++) {
@@ -129,6 +142,7 @@ static void add_exemplars(struct rendered *r, const struct prompt *p)
             end_line(r, PART_EXEMPLAR, e);
         }
         text_part(r, PART_EXEMPLAR, e, p->ending);
+        text_part(r, PART_EXEMPLAR, e, prompt_option_gap(p));
         part_add(r, PART_EXEMPLAR, e, p->options[row->label - 1], strlen(p->options[row->label - 1]));
         part_add(r, PART_EXEMPLAR, e, "\n\n", 2);
     }
@@ -385,6 +399,7 @@ static int encode_options(const struct renderer *rr, const char *text, size_t le
         struct buf both;
         buf_init(&both, RENDER_MAX);
         buf_add(&both, text, len);
+        buf_adds(&both, prompt_option_gap(p));
         buf_adds(&both, p->options[i]);
         int rc = model_encode(rr->model, buf_str(&both), both.len, &options[i], err);
         buf_release(&both);

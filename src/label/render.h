@@ -9,6 +9,8 @@
  * opens the assistant's turn. An exemplar is the sample filled with its texts, its rationale when
  * cot is on, the ending and the right option, then an empty line.
  * Texts: context, title and group as they stand; responses without leading and trailing blanks.
+ * An option follows the ending as it would in writing: "Better summary:" is followed by " 1",
+ * "Preferred Summary=" by "1" (prompt_option_gap). Its tokens are what the tokenizer makes of it there.
  */
 #ifndef RLAIF_LABEL_RENDER_H
 #define RLAIF_LABEL_RENDER_H
@@ -45,6 +47,9 @@ struct rendered {
     size_t last_text, last_token; /* where the text that was encoded last begins: all of it, or the assistant's turn */
 };
 void rendered_release(struct rendered *rendered);
+
+/* " " when the ending ends in a letter, a digit or one of : ; , . ? ! ) and no option brings a blank of its own; else "". */
+const char *prompt_option_gap(const struct prompt *prompt);
 
 /* A prompt made ready for a model: its options as tokens. */
 struct renderer {

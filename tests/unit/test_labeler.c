@@ -20,9 +20,9 @@ static const char base_yaml[] =
     "preamble: |\n  Compare.\n"
     "sample: |\n  Text: {{context}}\n  One: {{first}}\n  Two: {{second}}\n"
     "cot: {ending: \"Why?\"}\n"
-    "ending: \"Better:\"\n";
+    "ending: \"Better=\"\n";
 static const char direct_yaml[] =
-    "name: d\nsample: |\n  Text: {{context}}\n  One: {{first}}\nending: \"Score:\"\n"
+    "name: d\nsample: |\n  Text: {{context}}\n  One: {{first}}\nending: \"Score=\"\n"
     "options: [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\", \"10\"]\n";
 
 struct bench {
@@ -193,6 +193,28 @@ static void test_ties(void **state)
     assert_int_equal(x.label.n_options, 3);
     assert_int_equal(x.kind, ANSWER_TIE);
     assert_float_equal(x.label.p_first, 1.0 / 3, 1e-12);
+    label_release(&x.label);
+    labeler_free(l);
+}
+
+/* A blank that all options begin with counts, and the best tokens are those behind it. */
+static void test_shared_blank(void **state)
+{
+    (void)state;
+    struct bench t;
+    struct script script = {.one = 0.6, .two = 0.3};
+    bench_init(&t);
+    t.engine.logprob = scripted;
+    t.engine.ctx = &script;
+    struct labeler *l = labeler_of(&t, parse(base_yaml, "ending", "Better:"), 0);
+    struct answer x = ask(l, &t.pair, ORDER_AB, 0);
+    double blank = 0.1 / (FAKE_VOCAB - 2);
+    assert_float_equal(x.label.logprobs[0], log(blank * 0.6), 1e-12);
+    assert_float_equal(x.label.logprobs[1], log(blank * 0.3), 1e-12);
+    assert_float_equal(x.label.p_first, 2.0 / 3, 1e-12);
+    assert_float_equal(x.label.outside, 1 - 0.9 * blank, 1e-12);
+    assert_string_equal(x.label.top[0].text, "1");
+    assert_float_equal(x.label.top[0].logprob, x.label.logprobs[0], 1e-12);
     label_release(&x.label);
     labeler_free(l);
 }
@@ -456,11 +478,11 @@ static void test_key_golden(void **state)
     char hex[65];
     bench_init(&t);
     key_of(&t, parse(base_yaml, NULL, NULL), 1, ORDER_AB, 0, hex);
-    assert_string_equal(hex, "1ac089b436dce69b2e7da059057a94a31043cd082ce695f54f5d07124e4668c2");
+    assert_string_equal(hex, "3174c3fc79725aff042a99a8de741343f34921d2c8a55743aec24f7cc4a10470");
     key_of(&t, parse(base_yaml, "cot.on", "true"), 7, ORDER_BA, 2, hex);
-    assert_string_equal(hex, "8940031b5522fd86c54de3fd7866a9ceadd93c575d358b40b2201e124348fdb7");
+    assert_string_equal(hex, "61169ec7729161f3c9a7a3c7f89a06ebd4387701f23b57267ef0b49474390ded");
     key_of(&t, parse(direct_yaml, NULL, NULL), 1, ORDER_AB, 0, hex);
-    assert_string_equal(hex, "26f1c69cd5e182ded71fb7e716e2416b72519b3945693c5ea9ba17861c0db179");
+    assert_string_equal(hex, "1b5f3ef203fec52368d004b4e77d948d31058bd4cf6970a1addbf567b9d75578");
 }
 
 /* Everything that the answer depends on is in the key; what it does not depend on is not. */
@@ -603,6 +625,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_row),        cmocka_unit_test(test_ties),        cmocka_unit_test(test_swap),
+        cmocka_unit_test(test_shared_blank),
         cmocka_unit_test(test_batch),      cmocka_unit_test(test_cot),         cmocka_unit_test(test_direct),
         cmocka_unit_test(test_expected),   cmocka_unit_test(test_likelihood),  cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_key_golden), cmocka_unit_test(test_key_differs), cmocka_unit_test(test_verdicts),

@@ -239,7 +239,7 @@ static void test_cut(void **state)
         struct rendered out;
         char want[200];
         assert_true(rows[0].left == n);
-        fake_model_init(&model, (int)(whole + rows[i].left + 8 + 1));
+        fake_model_init(&model, (int)(whole + rows[i].left + 8 + 2));
         assert_int_equal(renderer_init(&rr, p, &model, &err), 0);
         rendered_ok(&rr, &(struct render_call){.pair = &pair}, &out);
         snprintf(want, sizeof want, "Compare.\nText: %s\nOne: A\nTwo: B\nBetter:", rows[i].kept);
@@ -251,7 +251,7 @@ static void test_cut(void **state)
     }
     struct renderer rr;
     struct rendered out;
-    fake_model_init(&model, (int)(whole - 1 + 8 + 1));
+    fake_model_init(&model, (int)(whole - 1 + 8 + 2));
     assert_int_equal(renderer_init(&rr, p, &model, &err), 0);
     assert_int_equal(render(&rr, &(struct render_call){.pair = &pair}, &out, &err), -1);
     assert_non_null(strstr(err.text, "even without the post"));
@@ -259,7 +259,7 @@ static void test_cut(void **state)
     /* With cot there is room for the rationale, and the second pass keeps the first one's cut. */
     p = with(with(p, "cot.on", "true"), "cot.max_tokens", "10");
     size_t first = strlen("Compare.\nText: \nOne: A\nTwo: B\nWhy?");
-    fake_model_init(&model, (int)(first + 18 + 8 + 1 + 10 + 7));
+    fake_model_init(&model, (int)(first + 18 + 8 + 2 + 10 + 7));
     assert_int_equal(renderer_init(&rr, p, &model, &err), 0);
     rendered_ok(&rr, &(struct render_call){.pair = &pair}, &out);
     assert_int_equal(out.cut_lines, 1);
@@ -286,12 +286,18 @@ static void test_options(void **state)
     char context[] = "C", a[] = "A", b[] = "B";
     struct pair pair = pair_of(context, a, b);
     static const struct { const char *ending, *options; bool exact; size_t n1; int32_t id1; const char *tail; } rows[] = {
-        {"Best:", "[\"1\", \"2\"]", true, 1, FAKE_BYTE + '1', "Best:"},
+        {"Best=", "[\"1\", \"2\"]", true, 1, FAKE_BYTE + '1', "Best="},
+        /* As it is written behind a colon or a word: with a blank. */
+        {"Best:", "[\"1\", \"2\"]", true, 1, FAKE_MERGED + 1, "Best:"},
+        {"The best is", "[\"1\", \"2\"]", true, 1, FAKE_MERGED + 1, "The best is"},
+        {"Best (1 or 2)", "[\"1\", \"2\"]", true, 1, FAKE_MERGED + 1, "2)"},
+        {"Best (", "[\"1\", \"2\"]", true, 1, FAKE_BYTE + '1', "Best ("},
         {"Best:", "[\" 1\", \" 2\"]", true, 1, FAKE_MERGED + 1, "Best:"},
         /* The blank belongs to the option's token: the prompt ends one token earlier. */
         {"Best: ", "[\"1\", \"2\"]", false, 1, FAKE_MERGED + 1, "Best:"},
         {"Best: ", "[\"1\", \"x\"]", false, 1, FAKE_MERGED + 1, "Best:"},
-        {"Best:", "[\"A\", \"AB\"]", true, 1, FAKE_BYTE + 'A', "Best:"},
+        {"Best=", "[\"A\", \"AB\"]", true, 1, FAKE_BYTE + 'A', "Best="},
+        {"Best:", "[\"A\", \"AB\"]", true, 2, FAKE_BYTE + ' ', "Best:"},
         {"", "[\"1\", \"2\"]", false, 1, FAKE_BYTE + '1', "B\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -316,6 +322,7 @@ static void test_options(void **state)
             struct buf both;
             buf_init(&both, 0);
             buf_add(&both, buf_str(&out.text), out.text.len);
+            buf_adds(&both, prompt_option_gap(p));
             buf_adds(&both, p->options[o]);
             model_encode(&model, buf_str(&both), both.len, &whole, NULL);
             assert_int_equal(whole.n, out.tokens.n + options[o].n);
