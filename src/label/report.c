@@ -88,7 +88,7 @@ static void cells_end(struct cells *cells, struct page *page, double share)
 {
     const char *texts[8];
     for (size_t i = 0; i < cells->n; i++)
-        texts[i] = buf_str(&cells->text[i]);
+        texts[i] = buf_str(&cells->text[i]) + strspn(buf_str(&cells->text[i]), " ");
     page_row(page, texts, cells->n, share);
     for (size_t i = 0; i < cells->n; i++)
         buf_release(&cells->text[i]);
@@ -167,8 +167,9 @@ static void plain_words(struct page *page, const struct report_input *in, const 
     if (brier > .25)
         page_item(page, "Its probabilities do harm: saying 50 % every time would have a lower Brier score.");
     else if (ece > .1)
-        item(page, "Its probabilities are off by %.0f points on average; use the verdicts, not the margins.",
-             100 * ece);
+        item(page, "Its probabilities are off by %.0f points on average, %s: use the verdicts, not the margins.",
+             100 * ece,
+             show_number(calibration, "overconfidence") > 0 ? "mostly too sure" : "mostly too timid");
     double gap = show_number(json_object_get(f->bias, "length"), "verbosity_gap");
     if (fabs(gap) >= .1)
         item(page, "It favours %s responses: %.0f points more agreement where the raters did too.",
@@ -185,7 +186,8 @@ static void plain_words(struct page *page, const struct report_input *in, const 
              in->test_looks);
     const json_t *warnings = json_object_get(f->agreement, "warnings");
     for (size_t i = 0; i < json_array_size(warnings); i++)
-        item(page, "Note: %s.", json_string_value(json_array_get(warnings, i)));
+        if (strncmp(json_string_value(json_array_get(warnings, i)), "simulated", 9) != 0)
+            item(page, "Note: %s.", json_string_value(json_array_get(warnings, i)));
     page_list_end(page);
 }
 

@@ -16,21 +16,27 @@ static bool is_word(char c)
 }
 
 /* A character that Markdown would read as markup here. An underscore inside a word is none. */
-static bool is_markup(const char *s, bool first)
+static bool is_markup(const char *s, bool first, bool begins_line)
 {
     if (*s == '_')
         return first || !is_word(s[-1]) || !is_word(s[1]);
     if (*s == '#' || *s == '-' || *s == '+')
-        return first;
+        return first && begins_line;
     return strchr("\\`*[]|~$", *s) != NULL;
 }
 
-/* Sanitised text escaped: `lines` keeps newlines. */
-static void add_escaped(struct page *page, const char *text, size_t len, bool lines)
+enum place {
+    PLACE_LINE,  /* may begin a line: no list, no heading of its own */
+    PLACE_CELL,  /* of a table */
+    PLACE_LINES, /* verbatim HTML: newlines stay */
+};
+
+/* Sanitised text escaped. */
+static void add_escaped(struct page *page, const char *text, size_t len, enum place place)
 {
     struct buf clean;
     buf_init(&clean, 0);
-    text_sanitise(&clean, text, len, lines ? TEXT_LINES : 0);
+    text_sanitise(&clean, text, len, place == PLACE_LINES ? TEXT_LINES : 0);
     const char *start = buf_str(&clean);
     for (const char *s = start; *s != '\0'; s++) {
         switch (*s) {
@@ -40,7 +46,7 @@ static void add_escaped(struct page *page, const char *text, size_t len, bool li
         case '"': buf_adds(page->out, is_html(page) ? "&quot;" : "\""); continue;
         default: break;
         }
-        if (!is_html(page) && is_markup(s, s == start))
+        if (!is_html(page) && is_markup(s, s == start, place == PLACE_LINE))
             buf_addc(page->out, '\\');
         buf_addc(page->out, *s);
     }
@@ -49,7 +55,7 @@ static void add_escaped(struct page *page, const char *text, size_t len, bool li
 
 static void add_line(struct page *page, const char *text)
 {
-    add_escaped(page, text, strlen(text), false);
+    add_escaped(page, text, strlen(text), PLACE_LINE);
 }
 
 void page_begin(struct page *page, const char *title)
@@ -127,7 +133,7 @@ static void add_cells(struct page *page, const char *const *cells, size_t n, con
     if (!is_html(page)) {
         for (size_t i = 0; i < n; i++) {
             buf_adds(page->out, "| ");
-            add_line(page, cells[i]);
+            add_escaped(page, cells[i], strlen(cells[i]), PLACE_CELL);
             buf_addc(page->out, ' ');
         }
         buf_adds(page->out, "|\n");
@@ -136,7 +142,7 @@ static void add_cells(struct page *page, const char *const *cells, size_t n, con
     buf_adds(page->out, "<tr>");
     for (size_t i = 0; i < n; i++) {
         buf_addf(page->out, "<%s>", tag);
-        add_line(page, cells[i]);
+        add_escaped(page, cells[i], strlen(cells[i]), PLACE_CELL);
         if (i + 1 == n && share >= 0 && share <= 1)
             buf_addf(page->out, " <meter min=\"0\" max=\"1\" value=\"%.4f\"></meter>", share);
         buf_addf(page->out, "</%s>", tag);
@@ -195,7 +201,7 @@ void page_verbatim(struct page *page, const char *text, size_t max_chars)
     size_t keep = max_chars > 0 ? prefix_of(text, len, max_chars) : len;
     if (is_html(page)) {
         buf_adds(page->out, "<pre>");
-        add_escaped(page, text, keep, true);
+        add_escaped(page, text, keep, PLACE_LINES);
         buf_adds(page->out, keep < len ? " [cut]</pre>\n" : "</pre>\n");
         return;
     }

@@ -60,6 +60,7 @@ struct calibration_bin {
 struct stats_calibration {
     size_t n; /* used rows whose probability is known */
     double ece, brier, brier_logit_mean, nll;
+    double overconfidence; /* mean confidence - mean hit: above 0 too sure, below 0 too timid */
     struct calibration_bin bins[STATS_BINS_MAX];
     size_t n_bins;
 };

@@ -158,77 +158,59 @@ struct cluster_part {
     size_t table[4];
 };
 
-static double agreement_of_draw(const unsigned *weight, const void *data)
-{
-    const struct cluster_part *part = data;
-    double n = 0, hits = 0;
-    for (size_t c = 0; part[c].n > 0; c++) {
-        n += weight[c] * part[c].n;
-        hits += weight[c] * part[c].hits;
-    }
-    return hits / n;
-}
-
-static double kappa_of_draw(const unsigned *weight, const void *data)
-{
-    const struct cluster_part *part = data;
-    size_t table[4] = { 0, 0, 0, 0 };
-    for (size_t c = 0; part[c].n > 0; c++)
-        for (int k = 0; k < 4; k++)
-            table[k] += weight[c] * part[c].table[k];
-    return stats_kappa(table, 2);
-}
-
-struct ece_data {
+struct draw_data {
+    const struct cluster_part *part; /* n = 0 ends it */
     const struct confident *sorted;
-    size_t n;
+    size_t n_sorted;
 };
 
-static double ece_of_draw(const unsigned *weight, const void *data)
+static void values_of_draw(const unsigned *weight, const void *data, double *out)
 {
-    const struct ece_data *ece = data;
-    return confident_ece(ece->sorted, ece->n, weight, ECE_BINS);
-}
-
-static struct interval ece_bootstrap(struct bootstrap bootstrap, const struct judged *rows, size_t n)
-{
-    struct ece_data ece;
-    struct confident *sorted = confident_sorted(rows, n, &ece.n);
-    uint64_t *cluster = xcalloc(ece.n + 1, sizeof *cluster);
-    size_t *place = xcalloc(ece.n + 1, sizeof *place);
-    for (size_t k = 0; k < ece.n; k++)
-        cluster[k] = rows[sorted[k].i].pair->cluster;
-    size_t n_clusters = stats_clusters(cluster, ece.n, place);
-    for (size_t k = 0; k < ece.n; k++)
-        sorted[k].place = place[k];
-    ece.sorted = sorted;
-    struct interval out = stats_bootstrap(bootstrap, "ece", n_clusters, ece_of_draw, &ece);
-    free(place);
-    free(cluster);
-    free(sorted);
-    return out;
+    const struct draw_data *draw = data;
+    double n = 0, hits = 0;
+    size_t table[4] = { 0, 0, 0, 0 };
+    for (size_t c = 0; draw->part[c].n > 0; c++) {
+        const struct cluster_part *part = &draw->part[c];
+        n += weight[c] * part->n;
+        hits += weight[c] * part->hits;
+        for (int k = 0; k < 4; k++)
+            table[k] += weight[c] * part->table[k];
+    }
+    out[0] = hits / n;
+    out[1] = stats_kappa(table, 2);
+    out[2] = confident_ece(draw->sorted, draw->n_sorted, weight, ECE_BINS);
 }
 
 static void bootstrap_fill(struct stats_agreement *a, const struct used_rows *used,
                            const struct judged *rows, size_t n, const struct stats_options *options)
 {
+    struct interval out[3];
     a->agreement_boot = a->kappa_boot = a->ece_boot = (struct interval){ NAN, NAN };
     a->seed = options->seed;
     if (options->draws == 0 || used->n == 0)
         return;
-    struct cluster_part *part = xcalloc(used->n_clusters + 1, sizeof *part); /* n = 0 ends it */
+    struct cluster_part *part = xcalloc(used->n_clusters + 1, sizeof *part);
+    size_t *place_of = xcalloc(n, sizeof *place_of);
     for (size_t i = 0; i < used->n; i++) {
         struct cluster_part *p = &part[used->place[i]];
         p->n++;
         p->hits += used->hit[i];
         kappa_count(p->table, used->row[i]);
+        place_of[used->row[i] - rows] = used->place[i];
     }
+    struct draw_data data = { .part = part };
+    struct confident *sorted = confident_sorted(rows, n, &data.n_sorted);
+    for (size_t k = 0; k < data.n_sorted; k++)
+        sorted[k].place = place_of[sorted[k].i];
+    data.sorted = sorted;
     a->draws = stats_bootstrap_draws(options->draws, used->n_clusters);
-    struct bootstrap bootstrap = { options->seed, a->draws };
-    a->agreement_boot = stats_bootstrap(bootstrap, "agreement", used->n_clusters,
-                                        agreement_of_draw, part);
-    a->kappa_boot = stats_bootstrap(bootstrap, "kappa", used->n_clusters, kappa_of_draw, part);
-    a->ece_boot = ece_bootstrap(bootstrap, rows, n);
+    stats_bootstrap((struct bootstrap){ options->seed, a->draws }, "agreement", used->n_clusters,
+                    values_of_draw, &data, out, 3);
+    a->agreement_boot = out[0];
+    a->kappa_boot = out[1];
+    a->ece_boot = out[2];
+    free(sorted);
+    free(place_of);
     free(part);
 }
 

@@ -11,26 +11,19 @@ struct part {
     double n, decisive, same, n_pull, pull;
 };
 
-static double same_of_draw(const unsigned *weight, const void *data)
+/* Nothing decisive drawn gives NaN, which is left out. */
+static void values_of_draw(const unsigned *weight, const void *data, double *out)
 {
     const struct part *part = data;
-    double decisive = 0, same = 0;
+    double decisive = 0, same = 0, n_pull = 0, pull = 0;
     for (size_t c = 0; part[c].n > 0; c++) {
         decisive += weight[c] * part[c].decisive;
         same += weight[c] * part[c].same;
-    }
-    return same / decisive; /* no decisive pair drawn: NaN, left out */
-}
-
-static double pull_of_draw(const unsigned *weight, const void *data)
-{
-    const struct part *part = data;
-    double n = 0, pull = 0;
-    for (size_t c = 0; part[c].n > 0; c++) {
-        n += weight[c] * part[c].n_pull;
+        n_pull += weight[c] * part[c].n_pull;
         pull += weight[c] * part[c].pull;
     }
-    return pull / n;
+    out[0] = same / decisive;
+    out[1] = pull / n_pull;
 }
 
 static void bootstrap_fill(struct stats_bias *bias, const struct judged *rows, size_t n,
@@ -66,10 +59,11 @@ static void bootstrap_fill(struct stats_bias *bias, const struct judged *rows, s
         }
     }
     bias->draws = stats_bootstrap_draws(options->draws, n_clusters);
-    struct bootstrap bootstrap = { options->seed, bias->draws };
-    bias->same_position_boot =
-        stats_bootstrap(bootstrap, "same position", n_clusters, same_of_draw, part);
-    bias->pull_boot = stats_bootstrap(bootstrap, "pull", n_clusters, pull_of_draw, part);
+    struct interval out[2];
+    stats_bootstrap((struct bootstrap){ options->seed, bias->draws }, "position", n_clusters,
+                    values_of_draw, part, out, 2);
+    bias->same_position_boot = out[0];
+    bias->pull_boot = out[1];
     free(part);
     free(place);
     free(cluster);

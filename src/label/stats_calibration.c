@@ -89,16 +89,18 @@ static void bins_fill(struct stats_calibration *out, const struct confident *sor
 
 struct stats_calibration stats_calibration(const struct judged *rows, size_t n, size_t bins)
 {
-    struct stats_calibration out = { .ece = NAN, .brier = NAN, .brier_logit_mean = NAN, .nll = NAN };
+    struct stats_calibration out = { .ece = NAN, .brier = NAN, .brier_logit_mean = NAN, .nll = NAN,
+                                     .overconfidence = NAN };
     bins = bins < 1 ? 1 : bins > STATS_BINS_MAX ? STATS_BINS_MAX : bins;
     struct confident *sorted = confident_sorted(rows, n, &out.n);
-    struct sum brier = { 0, 0 }, brier_logit = { 0, 0 }, nll = { 0, 0 };
+    struct sum brier = { 0, 0 }, brier_logit = { 0, 0 }, nll = { 0, 0 }, over = { 0, 0 };
     for (size_t k = 0; k < out.n; k++) {
         const struct judged *row = &rows[sorted[k].i];
         double y = row->reference.choice == CHOICE_A;
         double right = y > 0 ? row->p_a : 1 - row->p_a;
         sum_add(&brier, (row->p_a - y) * (row->p_a - y));
         sum_add(&brier_logit, (row->p_a_logit - y) * (row->p_a_logit - y));
+        sum_add(&over, sorted[k].confidence - sorted[k].hit);
         /* A surely wrong answer costs a lot, not infinitely much: one row may not hide the others. */
         sum_add(&nll, -log(fmax(right, DBL_MIN)));
     }
@@ -106,6 +108,7 @@ struct stats_calibration stats_calibration(const struct judged *rows, size_t n, 
         out.brier = sum_value(&brier) / (double)out.n;
         out.brier_logit_mean = sum_value(&brier_logit) / (double)out.n;
         out.nll = sum_value(&nll) / (double)out.n;
+        out.overconfidence = sum_value(&over) / (double)out.n;
         bins_fill(&out, sorted, out.n, bins);
     }
     free(sorted);

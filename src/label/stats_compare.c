@@ -191,7 +191,7 @@ struct part {
     double n, d;
 };
 
-static double diff_of_draw(const unsigned *weight, const void *data)
+static void diff_of_draw(const unsigned *weight, const void *data, double *out)
 {
     const struct part *part = data;
     double n = 0, d = 0;
@@ -199,7 +199,7 @@ static double diff_of_draw(const unsigned *weight, const void *data)
         n += weight[c] * part[c].n;
         d += weight[c] * part[c].d;
     }
-    return d / n;
+    *out = d / n;
 }
 
 static void bootstrap_fill(struct stats_compare *out, const double *d, const size_t *place,
@@ -215,8 +215,8 @@ static void bootstrap_fill(struct stats_compare *out, const double *d, const siz
         part[place[i]].d += d[i];
     }
     out->draws = stats_bootstrap_draws(options->draws, out->clusters);
-    out->diff_boot = stats_bootstrap((struct bootstrap){ options->seed, out->draws }, "compare",
-                                     out->clusters, diff_of_draw, part);
+    stats_bootstrap((struct bootstrap){ options->seed, out->draws }, "compare", out->clusters,
+                    diff_of_draw, part, &out->diff_boot, 1);
     free(part);
 }
 

@@ -78,6 +78,7 @@ static json_t *calibration_json(const struct stats_calibration *c)
     json_object_set_new(out, "bins", bins);
     set_real(out, "nll", c->nll);
     set_real(out, "brier_logit_mean", c->brier_logit_mean);
+    set_real(out, "overconfidence", c->overconfidence);
     set_count(out, "n", c->n);
     return out;
 }

@@ -1,5 +1,6 @@
 #include "src/label/stats_math.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -342,38 +343,55 @@ double stats_cluster_se(const double *x, const size_t *place, size_t n, size_t n
 
 size_t stats_bootstrap_draws(size_t asked, size_t n_clusters)
 {
-    const size_t budget = 40000000;
+    const size_t budget = 20000000;
     if (n_clusters == 0 || asked <= budget / n_clusters)
         return asked;
     size_t fewer = budget / n_clusters;
     return fewer < 200 ? (asked < 200 ? asked : 200) : fewer;
 }
 
-struct interval stats_bootstrap(struct bootstrap bootstrap, const char *what, size_t n_clusters,
-                                double (*value)(const unsigned *weight, const void *data),
-                                const void *data)
+/* n_clusters picks with replacement, two from each number: 32 bits are plenty to pick one of
+ * some thousands, and this loop is where the time goes. */
+static void draw_weights(struct rng_key draw, size_t n_clusters, unsigned *weight)
 {
-    if (n_clusters < 2 || bootstrap.draws == 0)
-        return (struct interval){ NAN, NAN };
+    memset(weight, 0, n_clusters * sizeof *weight);
+    for (size_t i = 0; i < n_clusters; i += 2) {
+        uint64_t bits = rng_bits(draw, i);
+        weight[(bits >> 32) * n_clusters >> 32]++;
+        if (i + 1 < n_clusters)
+            weight[(bits & 0xffffffff) * n_clusters >> 32]++;
+    }
+}
+
+void stats_bootstrap(struct bootstrap bootstrap, const char *what, size_t n_clusters,
+                     void (*values)(const unsigned *weight, const void *data, double *out),
+                     const void *data, struct interval *out, size_t n_values)
+{
+    for (size_t v = 0; v < n_values; v++)
+        out[v] = (struct interval){ NAN, NAN };
+    if (n_clusters < 2 || n_clusters >= UINT32_MAX || bootstrap.draws == 0)
+        return;
+    assert(n_values <= BOOTSTRAP_VALUES_MAX);
     unsigned *weight = xmalloc(n_clusters * sizeof *weight);
-    double *found = xmalloc(bootstrap.draws * sizeof *found);
-    size_t n = 0;
+    double *found = xmalloc(n_values * bootstrap.draws * sizeof *found);
+    size_t n[BOOTSTRAP_VALUES_MAX] = { 0 };
     struct rng_key key = rng_key(bootstrap.seed, "bootstrap", what);
     for (size_t d = 0; d < bootstrap.draws; d++) {
-        struct rng_key draw = rng_sub(key, d);
-        memset(weight, 0, n_clusters * sizeof *weight);
-        for (size_t i = 0; i < n_clusters; i++)
-            weight[rng_below(draw, i, n_clusters)]++;
-        double v = value(weight, data);
-        if (!isnan(v))
-            found[n++] = v;
+        double value[BOOTSTRAP_VALUES_MAX];
+        draw_weights(rng_sub(key, d), n_clusters, weight);
+        values(weight, data, value);
+        for (size_t v = 0; v < n_values; v++)
+            if (!isnan(value[v]))
+                found[v * bootstrap.draws + n[v]++] = value[v];
     }
-    qsort(found, n, sizeof *found, double_order);
-    struct interval out = { stats_quantile_sorted(found, n, .025),
-                            stats_quantile_sorted(found, n, .975) };
+    for (size_t v = 0; v < n_values; v++) {
+        double *sorted = found + v * bootstrap.draws;
+        qsort(sorted, n[v], sizeof *sorted, double_order);
+        out[v].low = stats_quantile_sorted(sorted, n[v], .025);
+        out[v].high = stats_quantile_sorted(sorted, n[v], .975);
+    }
     free(found);
     free(weight);
-    return out;
 }
 
 double stats_sigmoid(double x)

@@ -70,16 +70,17 @@ double stats_cluster_se(const double *x, const size_t *place, size_t n, size_t n
 
 /*
  * Percentile bootstrap over clusters: draw d takes n_clusters clusters with replacement, keyed by
- * (seed, what, d), and weight[c] says how often cluster c came. value() gives the statistic or
- * NaN, which is left out. Same seed, same interval.
+ * (seed, what, d), and weight[c] says how often cluster c came. values() gives n_values statistics
+ * of the same draw, NaN where one cannot be said (left out). Same seed, same intervals.
  */
+#define BOOTSTRAP_VALUES_MAX 4
 struct bootstrap {
     uint64_t seed;
     size_t draws;
 };
-struct interval stats_bootstrap(struct bootstrap bootstrap, const char *what, size_t n_clusters,
-                                double (*value)(const unsigned *weight, const void *data),
-                                const void *data);
+void stats_bootstrap(struct bootstrap bootstrap, const char *what, size_t n_clusters,
+                     void (*values)(const unsigned *weight, const void *data, double *out),
+                     const void *data, struct interval *out, size_t n_values);
 /* Draws that keep one interval below a second: as asked, fewer (200 at least) for many clusters. */
 size_t stats_bootstrap_draws(size_t asked, size_t n_clusters);
 

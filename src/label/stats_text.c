@@ -150,7 +150,8 @@ static void add_calibration(const json_t *answer, struct buf *out)
     show_real(out, c, "brier");
     buf_adds(out, ", log loss ");
     show_real(out, c, "nll");
-    buf_addc(out, '\n');
+    double over = show_number(c, "overconfidence");
+    buf_adds(out, fabs(over) < .05 ? "\n" : over > 0 ? "; too sure\n" : "; too timid\n");
     line_begin(out, "  says");
     for (size_t i = 0; i < json_array_size(bins); i++) {
         show_short_percent(out, json_array_get(bins, i), "p");

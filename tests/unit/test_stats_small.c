@@ -191,6 +191,10 @@ static void test_calibration(void **state)
             NEAR(c.brier_logit_mean, "calibration/brier_logit_mean");
             NEAR(c.nll, "calibration/nll");
             NEAR(c.ece, k == 0 ? "calibration/ece_4_bins" : "calibration/ece_10_bins");
+            double over = 0; /* the bins hold every row once */
+            for (size_t i = 0; i < c.n_bins; i++)
+                over += (double)c.bins[i].n * (c.bins[i].p - c.bins[i].hit) / (double)c.n;
+            assert_near(c.overconfidence, over, "overconfidence");
             const json_t *want = json_object_get(
                 json_object_get(json_object_get(root, v == 0 ? "v1" : "v2"), "calibration"),
                 k == 0 ? "bins_4" : "bins_10");
