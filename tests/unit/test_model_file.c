@@ -253,6 +253,84 @@ static void test_nan_scale(void **state)
     build_release(&b);
 }
 
+/* Any integer type serves that holds the value; nothing else does. */
+static void test_accessors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        uint32_t type;
+        uint64_t bits;
+        size_t size;
+        int got;
+        uint32_t value;
+        const char *text;
+    } rows[] = {
+        {"a", GGUF_U8, 255, 1, 1, 255, NULL},
+        {"b", GGUF_U16, 65535, 2, 1, 65535, NULL},
+        {"c", GGUF_U32, UINT32_MAX, 4, 1, UINT32_MAX, NULL},
+        {"d", GGUF_U64, 7, 8, 1, 7, NULL},
+        {"e", GGUF_I8, 127, 1, 1, 127, NULL},
+        {"f", GGUF_I16, 300, 2, 1, 300, NULL},
+        {"g", GGUF_I32, INT32_MAX, 4, 1, INT32_MAX, NULL},
+        {"h", GGUF_I64, 1ull << 31, 8, 1, 1u << 31, NULL},
+        {"i", GGUF_I8, 0xff, 1, -1, 0, "^i is -1 \\(allowed 0..4294967295\\)$"},
+        {"j", GGUF_I16, 0x8000, 2, -1, 0, "^j is -32768 "},
+        {"k", GGUF_I32, 0xfffffffe, 4, -1, 0, "^k is -2 "},
+        {"l", GGUF_I64, UINT64_MAX, 8, -1, 0, "^l is -1 "},
+        {"m", GGUF_U64, 1ull << 32, 8, -1, 0, "^m is 4294967296 "},
+        {"n", GGUF_F32, 0, 4, -1, 0, "^n is of type f32 \\(allowed: an integer\\)$"},
+        {"o", GGUF_BOOL, 1, 1, -1, 0, "^o is of type bool "},
+        {"p", GGUF_F64, 0x3ff8000000000000, 8, -1, 0, "^p is of type f64 "},
+    };
+    static struct build b;
+    struct buf bytes;
+    struct error err = {0};
+    struct gguf g;
+    build_init(&b);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        build_value(&b, rows[i].key, rows[i].type, &rows[i].bits, rows[i].size);
+    build_string(&b, "text", "some");
+    buf_init(&bytes, 0);
+    build_bytes(&b, &bytes);
+    bytes.len =
+        b.values[b.n_values - 1].at + 8 + 4 + 4 + 8 + 4; /* no padding without tensors */
+    if (gguf_parse(&g, bytes.data, bytes.len, name, &err))
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint32_t value = 0;
+        assert_int_equal(gguf_get_u32(&g, rows[i].key, &value, &err), rows[i].got);
+        assert_int_equal(value, rows[i].value);
+        if (rows[i].text)
+            assert_match(rows[i].key, rows[i].text, err.text);
+        assert_string_equal(gguf_type_name(rows[i].type),
+                            gguf_type_name(gguf_find(&g, rows[i].key)->type));
+    }
+    double real = 0;
+    bool flag = false;
+    struct gguf_string text;
+    const struct gguf_value *array;
+    assert_int_equal(gguf_get_f32(&g, "p", &real, &err), 1);
+    assert_true(real == 1.5);
+    assert_int_equal(gguf_get_f32(&g, "a", &real, &err), -1);
+    assert_int_equal(gguf_get_bool(&g, "o", &flag, &err), 1);
+    assert_true(flag);
+    assert_int_equal(gguf_get_bool(&g, "a", &flag, &err), -1);
+    assert_int_equal(gguf_get_string(&g, "text", &text, &err), 1);
+    assert_true(text.len == 4 && memcmp(text.data, "some", 4) == 0);
+    assert_int_equal(gguf_get_string(&g, "a", &text, &err), -1);
+    assert_int_equal(gguf_get_array(&g, "text", GGUF_I32, &array, &err), -1);
+    assert_string_equal(err.text, "text is of type string (allowed: array of i32)");
+    assert_int_equal(gguf_get_string(&g, "no such", &text, &err), 0);
+    assert_null(gguf_find(&g, "tex"));
+    assert_null(gguf_find(&g, "texts"));
+    assert_null(gguf_tensor(&g, "a"));
+    assert_string_equal(gguf_type_name(99), "unknown");
+    gguf_release(&g);
+    buf_release(&bytes);
+    build_release(&b);
+}
+
 /* ---- every cut, every bit of the header ---- */
 
 /* The bytes are copied so that reading one byte too many is seen by the sanitizer. */
@@ -652,10 +730,10 @@ int main(void)
         cmocka_unit_test(test_entry_hint),     cmocka_unit_test(test_bad_scores),
         cmocka_unit_test(test_sound_file),     cmocka_unit_test(test_variants),
         cmocka_unit_test(test_needed_tensors), cmocka_unit_test(test_nan_scale),
-        cmocka_unit_test(test_truncated),      cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_file_kinds),     cmocka_unit_test(test_changed_file),
-        cmocka_unit_test(test_hash_cache),     cmocka_unit_test(test_no_squares),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_accessors),      cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_flipped_bits),   cmocka_unit_test(test_file_kinds),
+        cmocka_unit_test(test_changed_file),   cmocka_unit_test(test_hash_cache),
+        cmocka_unit_test(test_no_squares),     cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests_name("model file", tests, NULL, NULL);
 }
