@@ -7,57 +7,53 @@
 
 #include "src/base/mem.h"
 
+/* clang-format off */
 /* The order is that of recognition: the more special signs first. */
 static const struct chat_format formats[] = {
-    {"chatml",
-     0,
-     {"<|im_start|>", "<|im_end|>"},
+    {"chatml", 0,
+     {"<|im_start|>", "<|im_end|>"}, NULL,
      {"<|im_start|>", "<|im_end|>"},
      {"<|im_start|>system\n", "<|im_end|>\n"},
      {"<|im_start|>user\n", "<|im_end|>\n"},
      {"<|im_start|>assistant\n", "<|im_end|>\n"},
      "<|im_start|>assistant\n"},
-    {"llama-3",
-     CHAT_BOS | CHAT_TRIM,
-     {"<|start_header_id|>", "<|eot_id|>"},
+    {"llama-3", CHAT_BOS | CHAT_TRIM,
+     {"<|start_header_id|>", "<|eot_id|>"}, NULL,
      {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
      {"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
      {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
      {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"},
      "<|start_header_id|>assistant<|end_header_id|>\n\n"},
-    {"gemma",
-     CHAT_BOS | CHAT_TRIM | CHAT_FOLD_SYSTEM,
-     {"<start_of_turn>", "<end_of_turn>"},
+    {"gemma", CHAT_BOS | CHAT_TRIM | CHAT_FOLD_SYSTEM,
+     {"<start_of_turn>", "<end_of_turn>"}, NULL,
      {"<start_of_turn>", "<end_of_turn>"},
      {"", "\n\n"},
      {"<start_of_turn>user\n", "<end_of_turn>\n"},
      {"<start_of_turn>model\n", "<end_of_turn>\n"},
      "<start_of_turn>model\n"},
-    {"zephyr",
-     0,
-     {"<|user|>", "<|assistant|>"},
-     {"<|system|>", "<|user|>", "<|assistant|>", "</s>"},
-     {"<|system|>\n", "</s>\n"},
-     {"<|user|>\n", "</s>\n"},
-     {"<|assistant|>\n", "</s>\n"},
+    {"zephyr", 0,
+     {"<|user|>", "<|assistant|>", "+ eos_token"}, "<|end|>", /* Phi-3 */
+     {"<|system|>", "<|user|>", "<|assistant|>"},
+     {"<|system|>\n", "{eos}\n"},
+     {"<|user|>\n", "{eos}\n"},
+     {"<|assistant|>\n", "{eos}\n"},
      "<|assistant|>\n"},
-    {"llama-2",
-     CHAT_BOS | CHAT_TRIM | CHAT_FOLD_SYSTEM | CHAT_BOS_TURNS | CHAT_EOS_ANSWERS,
-     {"[INST]", "<<SYS>>"},
+    {"llama-2", CHAT_BOS | CHAT_TRIM | CHAT_FOLD_SYSTEM | CHAT_BOS_TURNS,
+     {"[INST]", "<<SYS>>"}, NULL,
      {NULL},
      {"<<SYS>>\n", "\n<</SYS>>\n\n"},
      {"[INST] ", " [/INST]"},
-     {" ", " "},
+     {" ", " {eos}"},
      ""},
-    {"mistral",
-     CHAT_BOS | CHAT_FOLD_SYSTEM | CHAT_EOS_ANSWERS,
-     {"[INST]", "[/INST]"},
+    {"mistral", CHAT_BOS | CHAT_FOLD_SYSTEM,
+     {"[INST]", "[/INST]"}, "[SYSTEM_PROMPT]", /* the format of 2025 */
      {"[INST]", "[/INST]"},
      {"", "\n\n"},
      {"[INST] ", " [/INST]"},
-     {" ", ""},
+     {" ", "{eos}"},
      ""},
 };
+/* clang-format on */
 enum { N_FORMATS = sizeof formats / sizeof formats[0] };
 
 const char *const *chat_formats(void)
@@ -87,7 +83,7 @@ static bool has_signs(struct gguf_string template, const struct chat_format *f)
     for (size_t i = 0; i < sizeof f->signs / sizeof f->signs[0] && f->signs[i]; i++)
         if (!find(template, 0, f->signs[i]))
             return false;
-    return true;
+    return !f->others || !find(template, 0, f->others);
 }
 
 enum { MAX_SYSTEM = 4096 };
@@ -127,6 +123,22 @@ static char *literal_system(struct gguf_string template)
     return NULL;
 }
 
+/*
+ * Llama 3.1 to 3.3 put two dates in front of the system message. The second is today's
+ * where their template has a clock, and this one where it has none: a label must not hang
+ * on the day.
+ */
+static const char llama31_dates[] = "Cutting Knowledge Date: December 2023\n"
+                                    "Today Date: 26 Jul 2024\n\n";
+
+static bool has_llama31_dates(const struct chat_format *format,
+                              struct gguf_string template)
+{
+    return strcmp(format->name, "llama-3") == 0 &&
+           find(template, 0, "Cutting Knowledge Date: December 2023") &&
+           find(template, 0, "26 Jul 2024");
+}
+
 int chat_style_load(struct chat_style *out, const struct gguf *gguf, struct error *err)
 {
     *out = (struct chat_style){0};
@@ -137,8 +149,13 @@ int chat_style_load(struct chat_style *out, const struct gguf *gguf, struct erro
     for (size_t i = 0; i < N_FORMATS && !out->format; i++)
         if (has_signs(template, &formats[i]))
             out->format = &formats[i];
-    if (out->format && strcmp(out->format->name, "chatml") == 0)
+    if (!out->format)
+        return 0;
+    out->bos = find(template, 0, "bos_token") != NULL;
+    if (strcmp(out->format->name, "chatml") == 0)
         out->default_system = literal_system(template);
+    if (has_llama31_dates(out->format, template))
+        out->preamble = llama31_dates;
     return 0;
 }
 
@@ -158,6 +175,7 @@ void chat_style_release(struct chat_style *style)
 struct writer {
     const struct tokenizer *t;
     const struct chat_format *format;
+    const char *preamble; /* of system messages, "" for none */
     struct buf plain;
     struct tokens *out;
     struct buf *text; /* or NULL */
@@ -205,7 +223,14 @@ static size_t marker_at(const struct chat_format *f, const char *s)
 /* A text of the format's row. */
 static int write_frame(struct writer *w, const char *s, struct error *err)
 {
+    static const char eos[] = "{eos}";
     while (*s) {
+        if (strncmp(s, eos, sizeof eos - 1) == 0) {
+            if (write_id(w, w->t->eos, err))
+                return -1;
+            s += sizeof eos - 1;
+            continue;
+        }
         const size_t len = marker_at(w->format, s);
         const int32_t id = len ? tokenizer_special(w->t, s, len) : -1;
         if (id >= 0 && write_id(w, id, err))
@@ -244,6 +269,15 @@ static int write_framed(struct writer *w, const char *const frame[2], const char
     return write_frame(w, frame[1], err);
 }
 
+static int write_system(struct writer *w, const char *text, size_t len, struct error *err)
+{
+    if (write_frame(w, w->format->system[0], err))
+        return -1;
+    write_text(w, w->preamble, strlen(w->preamble));
+    write_message(w, text, len);
+    return write_frame(w, w->format->system[1], err);
+}
+
 enum role { ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT };
 
 static int find_role(const char *role, enum role *out, struct error *err)
@@ -268,7 +302,7 @@ static int write_turn(struct writer *w, enum role role,
     const struct chat_format *f = w->format;
     switch (role) {
     case ROLE_SYSTEM:
-        return write_framed(w, f->system, message->text, message->len, err);
+        return write_system(w, message->text, message->len, err);
     case ROLE_USER:
         if (f->flags & CHAT_BOS_TURNS && !first && write_id(w, w->t->bos, err))
             return -1;
@@ -280,9 +314,7 @@ static int write_turn(struct writer *w, enum role role,
         write_message(w, message->text, message->len);
         return write_frame(w, f->user[1], err);
     case ROLE_ASSISTANT:
-        if (write_framed(w, f->assistant, message->text, message->len, err))
-            return -1;
-        return f->flags & CHAT_EOS_ANSWERS ? write_id(w, w->t->eos, err) : 0;
+        return write_framed(w, f->assistant, message->text, message->len, err);
     }
     return 0;
 }
@@ -294,12 +326,13 @@ static int write_all(struct writer *w, const struct chat_style *style,
     const struct chat_format *f = w->format;
     const struct chat_message *folded = NULL;
     bool first = true;
-    if (f->flags & CHAT_BOS && write_id(w, w->t->bos, err))
+    if ((f->flags & CHAT_BOS || (f == style->format && style->bos)) &&
+        write_id(w, w->t->bos, err))
         return -1;
-    if (f == style->format && style->default_system &&
+    const char *system = f == style->format ? style->default_system : NULL;
+    if ((system || w->preamble[0]) &&
         (n == 0 || strcmp(messages[0].role, "system") != 0) &&
-        write_framed(w, f->system, style->default_system, strlen(style->default_system),
-                     err))
+        write_system(w, system ? system : "", system ? strlen(system) : 0, err))
         return -1;
     for (size_t i = 0; i < n; i++) {
         enum role role = ROLE_USER;
@@ -330,7 +363,12 @@ int chat_encode(const struct tokenizer *t, const struct chat_style *style,
                 size_t n, bool open_assistant, struct tokens *out, struct buf *text,
                 struct error *err)
 {
-    struct writer w = {.t = t, .format = format, .out = out, .text = text};
+    const bool own = format == style->format;
+    struct writer w = {.t = t,
+                       .format = format,
+                       .preamble = own && style->preamble ? style->preamble : "",
+                       .out = out,
+                       .text = text};
     buf_init(&w.plain, 0);
     const size_t before = out->n;
     const int status = write_all(&w, style, messages, n, open_assistant, err);

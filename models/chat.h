@@ -16,14 +16,15 @@ enum chat_flags {
     CHAT_TRIM = 1 << 1,         /* white space around a message's text is cut */
     CHAT_FOLD_SYSTEM = 1 << 2,  /* the system message stands inside the first user message */
     CHAT_BOS_TURNS = 1 << 3,    /* each user message begins with BOS again */
-    CHAT_EOS_ANSWERS = 1 << 4,  /* an answer ends with EOS */
 };
 
-/* A row. In the texts each marker becomes the control token of that text where the vocabulary has one. */
+/* A row. In the texts each marker becomes the control token of that text where the vocabulary has one, and
+ * {eos} the model's own EOS. */
 struct chat_format {
     const char *name;
     unsigned flags;
-    const char *signs[3]; /* a template with all of these is of this format */
+    const char *signs[4]; /* a template with all of these is of this format */
+    const char *others;   /* but not with this: a format that looks alike; or NULL */
     const char *markers[CHAT_MAX_MARKERS];
     const char *system[2], *user[2], *assistant[2]; /* before and behind the message */
     const char *open;     /* where the assistant begins to speak */
@@ -33,6 +34,8 @@ struct chat_format {
 struct chat_style {
     const struct chat_format *format; /* NULL: not recognised */
     char *default_system;             /* stands first when no system message does; or NULL */
+    const char *preamble;             /* stands in front of every system message, and alone without one; or NULL */
+    bool bos;                         /* the template begins with BOS */
 };
 
 const struct chat_format *chat_format_find(const char *name);

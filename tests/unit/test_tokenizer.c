@@ -418,7 +418,7 @@ static const struct {
      "<|system|>\nBe "
      "brief.</s>\n<|user|>\nHi</s>\n<|assistant|>\nYes?</s>\n<|user|>\nGo</"
      "s>\n<|assistant|>\n",
-     "{{ '<|user|>' }} {{ '<|assistant|>' }}"},
+     "{{ '<|user|>' + content + eos_token }} {{ '<|assistant|>' }}"},
     {"mistral", "<s>[INST] Be brief.\n\nHi [/INST] Yes?</s>[INST] Go [/INST]",
      "{{ bos_token }}{{ '[INST] ' + content + ' [/INST]' }}"},
 };
@@ -578,6 +578,57 @@ static void test_chat_trims_and_defaults(void **state)
             assert_string_equal(style.default_system, rows[i].system);
         else
             assert_null(style.default_system);
+        chat_style_release(&style);
+        vocabulary_close(&v);
+    }
+    /* BOS before ChatML where the template says so; Llama 3.1's dates with and without a
+     * system message. */
+    static const struct {
+        size_t chat;
+        const char *template;
+        size_t from; /* of talk */
+        const char *text;
+    } special[] = {
+        {0, "{{ bos_token }}<|im_start|><|im_end|>", 3,
+         "<|x|><|im_start|>user\nGo<|im_end|>\n"},
+        {0, "<|im_start|><|im_end|>", 3, "<|im_start|>user\nGo<|im_end|>\n"},
+        {2,
+         "<|start_header_id|><|eot_id|>Cutting Knowledge Date: December 2023 '26 Jul "
+         "2024'",
+         3,
+         "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nCutting "
+         "Knowledge Date: "
+         "December 2023\nToday Date: 26 Jul 2024\n\n<|eot_id|><|start_header_id|>user"
+         "<|end_header_id|>\n\nGo<|eot_id|>"},
+        {2,
+         "<|start_header_id|><|eot_id|>Cutting Knowledge Date: December 2023 '26 Jul "
+         "2024'",
+         0,
+         "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nCutting "
+         "Knowledge Date: "
+         "December 2023\nToday Date: 26 Jul 2024\n\nBe "
+         "brief.<|eot_id|><|start_header_id|>user"
+         "<|end_header_id|>\n\nHi<|eot_id|>"},
+    };
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+        const size_t n = special[i].from ? 1 : 2;
+        buf_clear(&text);
+        chat_open(&v, &style, controls[special[i].chat], controls[special[i].chat][3],
+                  special[i].template);
+        assert_int_equal(chat_encode(v.t, &style, style.format, talk + special[i].from, n,
+                                     false, &ids, &text, &err),
+                         0);
+        assert_string_equal(buf_str(&text), special[i].text);
+        chat_style_release(&style);
+        vocabulary_close(&v);
+    }
+    /* Templates that look alike and are another format. */
+    static const char *const others[] = {
+        "'<|user|>\n' + content + '<|end|>\n' '<|assistant|>' + eos_token", /* Phi-3 */
+        "[gMASK]<sop><|user|><|assistant|>", "[SYSTEM_PROMPT][INST][/INST]"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        chat_open(&v, &style, controls[0], "<y>", others[i]);
+        assert_null(style.format);
         chat_style_release(&style);
         vocabulary_close(&v);
     }
