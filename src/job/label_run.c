@@ -374,7 +374,7 @@ static int run_window(struct run *r, const struct pair *const *pairs, size_t n, 
 /* For the next estimate. A run too short to measure says nothing. */
 static void keep_rate(const struct run *r)
 {
-    if (!r->config->store || store_readonly(r->config->store) || r->computed < 2000 || r->seconds < 0.5)
+    if (!r->config->store || store_readonly(r->config->store) || r->computed < 500 || r->seconds < 0.2)
         return;
     char value[40], *name = label_rate_name(r->config->labeler);
     snprintf(value, sizeof value, "%.1f", r->computed / r->seconds);

@@ -432,7 +432,7 @@ static void test_edit_texts(void **state)
         "", " ", "\n", "\n\n", "x", "x\n", "x\n\n\n", "\nx", "\n\n x\n", "  x\n y\n", "x \n", "x\t\n\ty\n", "\t",
         "#x", "- x", "x: y", "x # y", "\"", "'", "\\", "\\{{ }}", "~", "no", "1", "%x", "@x", "`x", "&x", "*x",
         "!x", "|", ">", "{", "}", "[", "]", ",", "?", ":", "---", "---\n", "...\nx\n", "a\r\nb", "a\rb",
-        "\xC2\x85", "a\xE2\x80\xA8" "b\n", "\xEF\xBB\xBFx", "\x1B[0m", "\x7F", "\xF0\x9F\x99\x82\n",
+        "\xC2\x85", "a\342\200\250b\n", "\xEF\xBB\xBFx", "\x1B[0m", "\x7F", "\xF0\x9F\x99\x82\n",
         "x\n \n", "x\n   \ny", "   \n   \nx\n", "\xEF\xBF\xBE",
     };
     static const char *const bases[] = {
