@@ -542,7 +542,7 @@ static void test_chat_hostile_text(void **state)
     }
 }
 
-static void test_chat_trims_and_defaults(void **state)
+static void test_chat_trims(void **state)
 {
     (void)state;
     struct vocabulary v;
@@ -560,7 +560,15 @@ static void test_chat_trims_and_defaults(void **state)
                         "\n\nHi<|eot_id|>");
     chat_style_release(&style);
     vocabulary_close(&v);
+    tokens_release(&ids);
+    buf_release(&text);
+}
 
+static void test_chat_default_system(void **state)
+{
+    (void)state;
+    struct vocabulary v;
+    struct chat_style style;
     static const struct {
         const char *template, *system;
     } rows[] = {
@@ -581,8 +589,19 @@ static void test_chat_trims_and_defaults(void **state)
         chat_style_release(&style);
         vocabulary_close(&v);
     }
-    /* BOS before ChatML where the template says so; Llama 3.1's dates with and without a
-     * system message. */
+}
+
+/* BOS before ChatML where the template says so; Llama 3.1's dates with and without a
+ * system message. */
+static void test_chat_bos_and_dates(void **state)
+{
+    (void)state;
+    struct vocabulary v;
+    struct chat_style style;
+    struct buf text;
+    struct tokens ids = {0};
+    struct error err = {0};
+    buf_init(&text, 0);
     static const struct {
         size_t chat;
         const char *template;
@@ -622,7 +641,16 @@ static void test_chat_trims_and_defaults(void **state)
         chat_style_release(&style);
         vocabulary_close(&v);
     }
-    /* Templates that look alike and are another format. */
+    tokens_release(&ids);
+    buf_release(&text);
+}
+
+/* Templates that look alike and are another format. */
+static void test_chat_lookalikes(void **state)
+{
+    (void)state;
+    struct vocabulary v;
+    struct chat_style style;
     static const char *const others[] = {
         "'<|user|>\n' + content + '<|end|>\n' '<|assistant|>' + eos_token", /* Phi-3 */
         "[gMASK]<sop><|user|><|assistant|>", "[SYSTEM_PROMPT][INST][/INST]"};
@@ -632,7 +660,16 @@ static void test_chat_trims_and_defaults(void **state)
         chat_style_release(&style);
         vocabulary_close(&v);
     }
-    /* A role that nobody knows, and a folded system message without a user. */
+}
+
+/* A role that nobody knows, and a folded system message without a user. */
+static void test_chat_roles(void **state)
+{
+    (void)state;
+    struct vocabulary v;
+    struct chat_style style;
+    struct tokens ids = {0};
+    struct error err = {0};
     const struct chat_message odd = {"tool", "x", 1}, lone = {"system", "x", 1};
     chat_open(&v, &style, controls[3], controls[3][3], chats[3].template);
     const size_t before = ids.n;
@@ -645,7 +682,6 @@ static void test_chat_trims_and_defaults(void **state)
     chat_style_release(&style);
     vocabulary_close(&v);
     tokens_release(&ids);
-    buf_release(&text);
 }
 
 /* A template that we do not know, or a monstrous one: the model opens and takes a named
@@ -702,7 +738,11 @@ int main(void)
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_chat_formats),
         cmocka_unit_test(test_chat_hostile_text),
-        cmocka_unit_test(test_chat_trims_and_defaults),
+        cmocka_unit_test(test_chat_trims),
+        cmocka_unit_test(test_chat_default_system),
+        cmocka_unit_test(test_chat_bos_and_dates),
+        cmocka_unit_test(test_chat_lookalikes),
+        cmocka_unit_test(test_chat_roles),
         cmocka_unit_test(test_chat_unknown_template),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
