@@ -419,7 +419,7 @@ static void add_pair_list(const json_t *answer, const char *key, struct buf *out
     const json_t *pairs = json_object_get(answer, key);
     size_t n = json_array_size(pairs), shown = n < 12 ? n : 12;
     for (size_t i = 0; i < shown; i++) {
-        buf_addc(out, ' ');
+        buf_adds(out, i > 0 ? " " : "");
         show_value(out, json_array_get(pairs, i));
     }
     if (shown < n)
@@ -462,10 +462,14 @@ void stats_compare_print(const json_t *answer, struct buf *out)
     line_begin(out, name);
     add_pair_list(answer, "broke_pairs", out);
     line_begin(out, "McNemar");
-    buf_addf(out, "%ld wrong to right, %ld right to wrong; exact ", show_count(answer, "mcnemar_c"),
+    buf_addf(out, "%ld wrong to right, %ld right to wrong", show_count(answer, "mcnemar_c"),
              show_count(answer, "mcnemar_b"));
+    if (show_count(answer, "mcnemar_left_out_half") > 0)
+        buf_addf(out, ", %ld left out as half in one of them",
+                 show_count(answer, "mcnemar_left_out_half"));
+    buf_adds(out, "; exact ");
     show_p(out, show_number(answer, "mcnemar_exact"));
-    buf_adds(out, ", mid-p ");
+    buf_adds(out, ", mid-p: ");
     show_p(out, show_number(answer, "mcnemar_midp"));
     buf_addc(out, '\n');
     line_begin(out, "versions compared");
