@@ -17,6 +17,10 @@ struct engine *engine_new(struct model *model, struct pool *pool,
                           const struct engine_options *options, struct error *err)
 {
     struct engine_text text = {is_end, decode, model};
+
+    /* Touches the whole file, which packing it needs next anyway. */
+    if (model_check_weights(model, err) != 0)
+        return NULL;
     struct engine *engine =
         engine_create(model_config(model), model_weights(model), text, pool, options, err);
 

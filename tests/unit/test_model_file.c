@@ -248,6 +248,12 @@ static void test_nan_scale(void **state)
                         "tensor blk.1.attn_k.weight holds 64 weights that are NaN or "
                         "infinite, the first at index 96");
     assert_int_equal(err.byte, t->data_at);
+    struct pool *pool = pool_new(1);
+    const struct engine_options options = {0};
+    struct error again = {0};
+    assert_null(engine_new(m, pool, &options, &again));
+    assert_string_equal(again.text, err.text);
+    pool_free(pool);
     model_close(m);
     buf_release(&bytes);
     build_release(&b);
