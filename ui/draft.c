@@ -90,6 +90,30 @@ static void take_base(struct draft *draft, struct prompt *base, struct prompt_ro
     draft->base_tokens = 0;
 }
 
+/* True when every field says what this prompt says. */
+static bool fields_equal(const struct draft *draft, const struct prompt *prompt)
+{
+    bool equal = draft->cot_on == prompt->cot_on;
+    for (int i = 0; i < SECTIONS && equal; i++) {
+        struct buf text;
+        section_text(prompt, (enum section)i, &text);
+        equal = strcmp(buf_str(&text), field_text(&draft->fields[i])) == 0;
+        buf_release(&text);
+    }
+    return equal;
+}
+
+static void fill_fields(struct draft *draft, const struct prompt *base)
+{
+    for (int i = 0; i < SECTIONS; i++) {
+        struct buf text;
+        section_text(base, (enum section)i, &text);
+        field_set(&draft->fields[i], buf_str(&text), text.len);
+        field_first(&draft->fields[i]);
+        buf_release(&text);
+    }
+}
+
 int draft_load(struct draft *draft, struct error *err)
 {
     struct prompt_row row;
@@ -106,15 +130,18 @@ int draft_load(struct draft *draft, struct error *err)
         prompt_row_release(&row);
         return -1;
     }
+    bool kept = draft->base && fields_equal(draft, base);
+    /* Another prompt was chosen meanwhile: what somebody typed is never thrown away for that. */
+    if (draft->base && !kept && draft_changed_any(draft)) {
+        prompt_free(base);
+        prompt_row_release(&row);
+        draft_render(draft);
+        return 0;
+    }
     draft_probe_stop(draft);
     take_base(draft, base, &row);
-    for (int i = 0; i < SECTIONS; i++) {
-        struct buf text;
-        section_text(base, (enum section)i, &text);
-        field_set(&draft->fields[i], buf_str(&text), text.len);
-        field_first(&draft->fields[i]);
-        buf_release(&text);
-    }
+    if (!kept)
+        fill_fields(draft, base);
     draft_render(draft);
     return 0;
 }
@@ -199,28 +226,36 @@ void draft_edited(struct draft *draft)
     draft->probe.due = draft->prompt ? clock_seconds() + DRAFT_PAUSE_SECONDS : 0;
 }
 
-int draft_save(struct draft *draft, struct error *err)
+static void add_value(struct buf *out, const char *name, const char *text)
 {
-    struct prompt_row row;
+    buf_addf(out, " %s=\"", name);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_addc(out, '\\');
+        buf_addc(out, *text);
+    }
+    buf_addc(out, '"');
+}
 
-    if (!draft->prompt) {
-        if (err)
-            *err = draft->error;
-        return -1;
+bool draft_save_line(const struct draft *draft, struct buf *out)
+{
+    bool any = false;
+
+    buf_addf(out, "edit prompt %s@%d", draft->row.name, draft->row.version);
+    for (int i = 0; i < SECTIONS; i++) {
+        struct buf text;
+        section_text(draft->base, (enum section)i, &text);
+        if (strcmp(buf_str(&text), field_text(&draft->fields[i])) != 0) {
+            add_value(out, section_fields[i], field_text(&draft->fields[i]));
+            any = true;
+        }
+        buf_release(&text);
     }
-    if (draft->prompt == draft->base)
-        return 1;
-    if (prompt_store(draft->wb, draft->prompt, draft->row.id, NULL, &row, err) < 0)
-        return -1;
-    struct prompt *base = prompt_load(draft->wb, &row, err);
-    if (!base) {
-        prompt_row_release(&row);
-        return -1;
+    if (draft->cot_on != draft->base->cot_on) {
+        buf_addf(out, " cot.on=%s", draft->cot_on ? "true" : "false");
+        any = true;
     }
-    take_base(draft, base, &row);
-    prompt_remember(draft->wb, &draft->row);
-    draft->wb->generation++;
-    return 0;
+    return any;
 }
 
 /* ---- the probe ---- */

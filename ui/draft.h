@@ -51,7 +51,7 @@ extern const char *const section_fields[SECTIONS]; /* "cot.ending": fields of th
 
 void draft_init(struct draft *draft, struct workbench *wb, struct desk *desk);
 void draft_release(struct draft *draft);
-/* The workbench's prompt; keeps the texts when it is the same version and they were changed. */
+/* The workbench's prompt; texts that were changed and not saved stay, and with them their version. */
 int draft_load(struct draft *draft, struct error *err);
 bool draft_changed(const struct draft *draft, enum section section);
 bool draft_changed_any(const struct draft *draft);
@@ -59,8 +59,8 @@ bool draft_changed_any(const struct draft *draft);
 void draft_edited(struct draft *draft);
 /* The text as sent for the pair that the desk shows now. */
 void draft_render(struct draft *draft);
-/* As the next version of its name; the new row becomes the base. Nothing changed: 1. */
-int draft_save(struct draft *draft, struct error *err);
+/* The command line that keeps the texts as the next version; false: nothing was changed. */
+bool draft_save_line(const struct draft *draft, struct buf *out);
 
 /* ---- the probe ---- */
 

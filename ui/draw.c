@@ -94,7 +94,10 @@ int draw_text(const struct draw *draw, int y, int x, int width, enum role role, 
     buf_init(&clean, 0);
     /* No more than could ever be seen is made clean. */
     size_t most = (size_t)columns * 64 + 64;
-    text_sanitise(&clean, text, len < most ? len : most, 0);
+    text_sanitise(&clean, text, len < most ? len : most, TEXT_LINES);
+    for (size_t i = 0; i < clean.len; i++)
+        if (clean.data[i] == '\n')
+            clean.data[i] = ' ';
     size_t fit = text_fit(buf_str(&clean), clean.len, columns);
     /* Blanks that hang over the edge are nothing that is missed. */
     bool cut = buf_str(&clean)[fit + strspn(buf_str(&clean) + fit, " ")] != '\0';

@@ -182,7 +182,7 @@ static int draw_verdicts(const struct bench *bench, const struct draw *draw, str
 {
     const struct desk *desk = &bench->tui->desk;
     char title[160], outcome[40];
-    double pull = judged_pull(row);
+    double pull = judged_pull(row) + 0.0;
     struct rect line = {area.y + 1, area.x, 1, area.w};
 
     snprintf(title, sizeof title, "%.60s by %.60s%s", desk->prompt_name ? desk->prompt_name : "no labels",
@@ -208,16 +208,16 @@ static int draw_verdicts(const struct bench *bench, const struct draw *draw, str
     draw_order(draw, line, "average", row->p_a, verdict, is_wrong(row) ? ROLE_BAD : ROLE_GOOD);
     line.y++;
     int x = area.x;
+    if (is_flip(row))
+        x += draw_str(draw, line.y, x, area.x + area.w - x, ROLE_WARN, "SAME POSITION  ");
+    if (is_wrong(row))
+        x += draw_str(draw, line.y, x, area.x + area.w - x, ROLE_BAD, "WRONG  ");
     if (!isnan(pull))
-        x += draw_format(draw, line.y, x, area.w, ROLE_TEXT, "pull to slot 1 %+.2f  ", pull);
+        x += draw_format(draw, line.y, x, area.x + area.w - x, ROLE_TEXT, "pull %+.2f  ", pull);
     if (!isnan(row->margin))
         x += draw_format(draw, line.y, x, area.x + area.w - x, ROLE_TEXT, "margin %.2f  ", row->margin);
     if (!isnan(row->outside))
-        x += draw_format(draw, line.y, x, area.x + area.w - x, ROLE_TEXT, "outside %.2f  ", row->outside);
-    if (is_flip(row))
-        x += draw_str(draw, line.y, x, area.x + area.w - x, ROLE_WARN, "SAME POSITION ");
-    if (is_wrong(row))
-        draw_str(draw, line.y, x, area.x + area.w - x, ROLE_BAD, "WRONG");
+        draw_format(draw, line.y, x, area.x + area.w - x, ROLE_TEXT, "outside %.2f", row->outside);
     return 5;
 }
 

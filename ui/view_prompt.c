@@ -337,21 +337,24 @@ static void key_probe(void *arg)
     draft_probe_start(&view->draft);
 }
 
-/* The version is kept by the store, the run is a command like any other. */
+/* Two command lines: one keeps the version, one labels the set with it. */
 static void key_save(void *arg)
 {
     struct prompt_view *view = arg;
     struct tui *tui = view->tui;
-    struct error err = {0};
-    char text[900];
-    int status = draft_save(&view->draft, &err);
+    struct buf line;
+    int code = 0;
 
-    if (status < 0) {
-        error_format(&err, text, sizeof text);
-        tui_say(tui, true, "not kept: %s", text);
+    if (!view->draft.prompt) {
+        tui_say(tui, true, "not kept: %s", view->draft.error.text);
         return;
     }
-    draft_probe_stop(&view->draft);
+    buf_init(&line, FIELD_BYTES_MAX);
+    if (draft_save_line(&view->draft, &line))
+        code = tui_run(tui, true, "%s", buf_str(&line));
+    buf_release(&line);
+    if (code != 0)
+        return;
     const char *labeler = tui->desk.labeler;
     const char *name = tui->wb->last_prompt ? tui->wb->last_prompt : view->draft.row.name;
     if (labeler && strncmp(labeler, "sim", 3) == 0)
@@ -537,9 +540,28 @@ static void *prompt_open(struct tui *tui)
     return view;
 }
 
+/* What was typed and not saved outlives the program. */
+static void keep_draft(struct prompt_view *view)
+{
+    const struct draft *draft = &view->draft;
+    char *dir = path_join(view->tui->wb->dir, "edit");
+    char *name = draft->base ? xasprintf("%s.yaml", draft->row.name) : NULL;
+    char *path = name ? path_join(dir, name) : NULL;
+
+    if (path && draft->prompt && draft_changed_any(draft) && !view->tui->wb->readonly &&
+        file_make_dirs(dir, NULL) == 0 &&
+        file_put(path, draft->prompt->yaml, draft->prompt->yaml_len, NULL) == 0)
+        fprintf(stderr, "rlaif: the prompt that was not saved is in %s; save prompt %s keeps it\n",
+                path, path);
+    free(path);
+    free(name);
+    free(dir);
+}
+
 static void prompt_close(void *arg)
 {
     struct prompt_view *view = arg;
+    keep_draft(view);
     draft_release(&view->draft);
     free(view);
 }

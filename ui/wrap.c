@@ -97,7 +97,7 @@ void wrap_text(struct wrap *wrap, const char *text, size_t len, int width)
         size_t n = shown_char(text + i, len - i, &columns);
         bool blank = text[i] == ' ' || text[i] == '\t';
         /* A blank that does not fit hangs over the edge, where it is not seen. */
-        if (column + columns > width && i > begin && !blank) {
+        while (column + columns > width && i > begin && !blank) {
             size_t at = after_blank > begin ? after_blank : i;
             add_row(wrap, begin, at);
             column = at == i ? 0 : column - column_after_blank;
