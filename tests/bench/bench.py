@@ -46,7 +46,7 @@ def engine_figures():
         if line.startswith("{"):
             print(line, flush=True)
             figure = json.loads(line)
-            if figure["name"] == "peak_f32":
+            if figure["name"] == "micro_kernel_peak_f32":
                 peak = figure["value"]
     return peak
 
