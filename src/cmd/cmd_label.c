@@ -12,6 +12,8 @@
 #include "src/cmd/scope.h"
 #include "src/job/label_run.h"
 #include "src/label/labeler.h"
+#include "src/label/stats_json.h"
+#include "src/label/stats_text.h"
 
 /* ---- label ---- */
 
@@ -204,8 +206,25 @@ static int run_null_job(struct job *job, void *arg, struct error *err)
     return null_test_run(null->labeler, null->pairs, null->n, &null->test, job_cancel(job), err);
 }
 
+/* Kept in the workspace, so that show bias and the report can say it beside the position bias. */
+static void keep_null(struct workbench *wb, const struct set_index *set, int64_t prompt_id,
+                      const char *labeler, const json_t *figures)
+{
+    struct buf text;
+
+    if (wb->readonly)
+        return;
+    buf_init(&text, 0);
+    json_write(&text, figures);
+    char *name = null_setting(set, prompt_id, labeler);
+    store_set_setting(wb->store, name, buf_str(&text), NULL);
+    free(name);
+    buf_release(&text);
+}
+
 /* What the labeler says when there is nothing to say. */
-static int probe_null(struct call *call, struct prompt *prompt, const char *name, struct error *err)
+static int probe_null(struct call *call, struct prompt *prompt, int64_t prompt_id, const char *name,
+                      struct error *err)
 {
     struct workbench *wb = call->wb;
     struct set_index *set = workbench_set(wb, call_get(call, "set"), err);
@@ -226,17 +245,13 @@ static int probe_null(struct call *call, struct prompt *prompt, const char *name
         jobs_cancel(wb->jobs, number, NULL);
         jobs_wait(wb->jobs, number, NULL, NULL);
     } else {
-        json_t *rows = json_array();
-        for (int k = 0; k < NULL_KINDS; k++) {
-            const struct null_summary *s = &null.test.by[k];
-            json_array_append_new(rows, json_pack("{ss si si so so so}", "kind", null_kind_name(k), "n",
-                                                  (int)s->n, "invalid", (int)s->invalid, "p_first",
-                                                  json_number_or_null(s->p_first), "first_rate",
-                                                  json_number_or_null(s->first_rate), "outside",
-                                                  json_number_or_null(s->outside)));
-        }
-        call->answer = json_pack("{ss so so so}", "command", "probe null", "prompt", json_text0(name),
-                                 "labeler", json_text0(labeler_name(null.labeler)), "rows", rows);
+        struct stats_null figures[NULL_KINDS];
+        struct stats_options options = {.set = set->row.name, .prompt = name,
+                                        .labeler = labeler_name(null.labeler)};
+        for (int k = 0; k < NULL_KINDS; k++)
+            figures[k] = stats_null(null.test.rows, null.test.n, (enum null_kind)k);
+        call->answer = stats_null_json(figures, &options);
+        keep_null(wb, set, prompt_id, options.labeler, json_object_get(call->answer, "null"));
     }
     null_test_release(&null.test);
     labeler_free(null.labeler);
@@ -256,7 +271,7 @@ static int run_probe(struct call *call, struct error *err)
     struct prompt *prompt = prompt_load(wb, &row, err);
     char *name = workbench_prompt_name(wb, row.id);
     if (prompt && count && strcmp(count, "null") == 0) {
-        status = probe_null(call, prompt, name, err);
+        status = probe_null(call, prompt, row.id, name, err);
     } else if (prompt && call_get_int(call, "n", 1, PROBE_PAIRS_MAX, &n, err) == 0) {
         int64_t before = row.parent > 0 ? row.parent : row.id;
         json_t *answer = probe_answer(wb, prompt, row.id, before, call_get(call, "labeler"),
@@ -277,27 +292,10 @@ static int run_probe(struct call *call, struct error *err)
 
 static void print_probe(const json_t *answer, struct buf *out)
 {
-    json_t *row;
-    size_t i;
-
-    if (strcmp(json_string_value(json_object_get(answer, "command")), "probe") == 0) {
+    if (json_object_get(answer, "null"))
+        stats_null_print(answer, out);
+    else
         probe_print(answer, out);
-        return;
-    }
-    buf_addf(out, "what %s says when there is nothing to say (0.5 is fair):\n",
-             json_string_value(json_object_get(answer, "prompt")));
-    json_array_foreach(json_object_get(answer, "rows"), i, row) {
-        json_t *p = json_object_get(row, "p_first");
-        buf_addf(out, "  %-12s", json_string_value(json_object_get(row, "kind")));
-        if (json_is_number(p))
-            buf_addf(out, " P(slot 1) %.3f, slot 1 in %.0f %% of %lld questions, outside the options %.3f\n",
-                     json_number_value(p),
-                     100 * json_number_value(json_object_get(row, "first_rate")),
-                     json_integer_value(json_object_get(row, "n")),
-                     json_number_value(json_object_get(row, "outside")));
-        else
-            buf_adds(out, " no answer\n");
-    }
 }
 
 /* ---- the rows ---- */

@@ -1,6 +1,7 @@
 /* Reports about a prompt, and label rows as a file. */
 #include "src/cmd/cmd_report.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "src/base/hash.h"
 #include "src/base/json.h"
 #include "src/base/mem.h"
+#include "src/cmd/probe.h"
 #include "src/cmd/selection.h"
 #include "src/label/labeler.h"
 #include "src/label/report.h"
@@ -23,6 +25,7 @@ struct report_parts {
     struct prompt_row row;
     char *parent_name, *decoding;
     char made_at[40];
+    struct stats_null null[NULL_KINDS];
     struct report_input input;
 };
 
@@ -68,6 +71,51 @@ static void add_cost(struct report_parts *parts)
             ms += labels->labels[i].ms;
     }
     parts->input.seconds = ms / 1000;
+}
+
+static size_t count_of(const json_t *kind, const char *key)
+{
+    return (size_t)json_integer_value(json_object_get(kind, key));
+}
+
+static double real_of(const json_t *kind, const char *key)
+{
+    json_t *value = json_object_get(kind, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* The null test that probe n=null kept, when it was run. */
+static void add_null(const struct call *call, struct report_parts *parts)
+{
+    char *name = null_setting(parts->sel.set, parts->sel.prompt_id, parts->sel.labeler);
+    char *text = store_get_setting(call->wb->store, name);
+    json_t *figures = text ? json_parse(text, strlen(text), "null test", 1, NULL) : NULL, *kind;
+    size_t i;
+
+    json_array_foreach(figures, i, kind) {
+        const char *word = json_string_value(json_object_get(kind, "kind"));
+        for (int k = 0; k < NULL_KINDS; k++) {
+            if (!word || strcmp(word, null_kind_name((enum null_kind)k)) != 0)
+                continue;
+            json_t *wilson = json_object_get(kind, "wilson");
+            parts->null[k] = (struct stats_null){
+                .n = count_of(kind, "n"), .invalid = count_of(kind, "invalid"),
+                .calls = count_of(kind, "calls"),
+                .decisive_calls = count_of(kind, "decisive_calls"),
+                .first_picks = count_of(kind, "first_picks"),
+                .first_pick_rate = real_of(kind, "first_pick_rate"),
+                .wilson = {json_number_value(json_array_get(wilson, 0)),
+                           json_number_value(json_array_get(wilson, 1))},
+                .first_pick_p = real_of(kind, "first_pick_p"),
+                .p_first_mean = real_of(kind, "p_first_mean"),
+                .unevenness = real_of(kind, "unevenness"), .outside = real_of(kind, "outside"),
+            };
+            parts->input.null = parts->null;
+        }
+    }
+    json_decref(figures);
+    free(text);
+    free(name);
 }
 
 static void add_model(const struct call *call, struct report_parts *parts)
@@ -119,6 +167,7 @@ static int report_parts_make(const struct call *call, struct report_parts *parts
         input->prompt_parent = parts->parent_name;
     }
     add_model(call, parts);
+    add_null(call, parts);
     add_cost(parts);
     return 0;
 }

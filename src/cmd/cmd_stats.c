@@ -7,6 +7,7 @@
 #include "src/base/mem.h"
 #include "src/cmd/cmd_pair.h"
 #include "src/cmd/cmd_report.h"
+#include "src/cmd/probe.h"
 #include "src/cmd/prompts.h"
 #include "src/cmd/rows.h"
 #include "src/cmd/selection.h"
@@ -29,6 +30,34 @@ static int run_show_agreement(struct call *call, struct error *err)
     return 0;
 }
 
+/* The last null test of this prompt and labeler on this set, if there was one. */
+static void add_null(json_t *answer, struct workbench *wb, const struct selection *sel)
+{
+    char *name = null_setting(sel->set, sel->prompt_id, sel->labeler);
+    char *text = store_get_setting(wb->store, name);
+    json_t *figures = text ? json_parse(text, strlen(text), "null test", 1, NULL) : NULL;
+
+    if (json_is_array(figures))
+        json_object_set(answer, "null", figures);
+    json_decref(figures);
+    free(text);
+    free(name);
+}
+
+static void print_bias(const json_t *answer, struct buf *out)
+{
+    json_t *kind;
+    size_t i;
+
+    stats_bias_print(answer, out);
+    json_array_foreach(json_object_get(answer, "null"), i, kind)
+        buf_addf(out, "%s %-12s P(slot 1) %.3f, slot 1 in %.0f %% of %lld calls\n",
+                 i ? "                     " : "\n  with nothing to say", json_string_value(json_object_get(kind, "kind")),
+                 json_number_value(json_object_get(kind, "p_first_mean")),
+                 100 * json_number_value(json_object_get(kind, "first_pick_rate")),
+                 json_integer_value(json_object_get(kind, "decisive_calls")));
+}
+
 static int run_show_bias(struct call *call, struct error *err)
 {
     const struct group_key *by[BY_MAX];
@@ -40,6 +69,7 @@ static int run_show_bias(struct call *call, struct error *err)
         return -1;
     struct stats_bias stats = stats_bias(sel.rows, sel.n, by, (size_t)n_by, &sel.options);
     call->answer = stats_bias_json(&stats, &sel.options);
+    add_null(call->answer, call->wb, &sel);
     stats_bias_release(&stats);
     selection_release(&sel);
     return 0;
@@ -302,7 +332,7 @@ static const struct command table[] = {
     {.verb = "show", .noun = "bias", .refs = "[PROMPT]", .max_refs = 1,
      .completes = COMPLETE_PROMPT, .keys = selection_keys, .flags = COMMAND_WHERE | COMMAND_BY,
      .text = "How far a labeler depends on the order and on length",
-     .example = "show bias summary-base by tag", .run = run_show_bias, .print = stats_bias_print},
+     .example = "show bias summary-base by tag", .run = run_show_bias, .print = print_bias},
     {.verb = "show", .noun = "matrix", .refs = "[PROMPT]", .max_refs = 1,
      .completes = COMPLETE_PROMPT, .keys = selection_keys, .flags = COMMAND_WHERE,
      .text = "Reference against verdict, and slot against slot", .example = "show matrix",

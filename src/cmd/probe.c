@@ -115,6 +115,11 @@ enum probe_change probe_compare(const struct judged *before, const struct judged
 
 /* ---- running ---- */
 
+char *null_setting(const struct set_index *set, int64_t prompt_id, const char *labeler)
+{
+    return xasprintf("null %lld %lld %s", (long long)set->row.id, (long long)prompt_id, labeler);
+}
+
 static bool is_open_model(const struct model *model, const char *name)
 {
     char *open = model_labeler_name(model);

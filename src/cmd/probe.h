@@ -39,6 +39,9 @@ json_t *probe_json(const struct judged *before, const struct judged *after, size
 /* Adds "probe" to the call's answer: the newest prompt against the version `before`. */
 int probe_after_edit(struct call *call, const struct prompt_row *before, struct error *err);
 
+/* Name of the workspace setting that keeps the last null test (a JSON list). Owned by the caller. */
+char *null_setting(const struct set_index *set, int64_t prompt_id, const char *labeler);
+
 /* A labeler by name: NULL or "model" the open model with the prompt, "direct", "likelihood", "sim:...". Takes prompt over. */
 struct labeler *labeler_by_name(struct workbench *wb, const char *name, struct prompt *prompt,
                                 enum pool_priority priority, uint64_t seed, struct error *err);
