@@ -258,13 +258,38 @@ static void micro_edge(const struct gemm_run *run, size_t kn, const void *x, con
         memcpy(y + r * ldy * size, tile + r * wide * size, columns * size);
 }
 
-/* One block of the depth of one weight panel against x panels first .. end. */
+/* Where a block of the packed weights stands; past a panel's depth, the next panel's first. */
+static const char *packed_block(const struct gemm_run *run, size_t panel, size_t k)
+{
+    const char *data = run->gemm->weights->data;
+
+    if (k >= run->depth) {
+        panel++;
+        k = 0;
+    }
+    if (!data || panel >= run->w_panels)
+        return NULL;
+    return data + (panel * run->depth + k) * run->micro->wide * run->size;
+}
+
+/*
+ * Asks for a part of the weights that are needed next: between two calls of the micro-kernel a
+ * few lines, so that memory works while the CPU multiplies.
+ */
+static void fetch(const char *next, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 64)
+        __builtin_prefetch(next + i, 0, 2);
+}
+
+/* One block of the depth of one weight panel against x panels first .. end; `next` as large, or NULL. */
 static void gemm_block(const struct gemm_run *run, size_t panel, size_t k0, size_t kn,
-                       const char *w, size_t first, size_t end)
+                       const char *w, const char *next, size_t first, size_t end)
 {
     const struct blas_gemm *gemm = run->gemm;
     size_t tall = run->micro->tall, wide = run->micro->wide, size = run->size;
     size_t column = panel * wide, columns = gemm->weights->rows - column;
+    size_t part = (kn * wide * size / (end - first) + 63) / 64 * 64;
     bool add = k0 > 0 || gemm->add;
 
     for (size_t p = first; p < end; p++) {
@@ -272,6 +297,8 @@ static void gemm_block(const struct gemm_run *run, size_t panel, size_t k0, size
         char *y = (char *)gemm->y + (p * tall * gemm->ldy + column) * size;
         size_t rows = gemm->m - p * tall;
 
+        if (next)
+            fetch(next + (p - first) * part, part);
         if (rows >= tall && columns >= wide)
             micro_call(run, kn, x, w, add, y, gemm->ldy);
         else
@@ -280,16 +307,19 @@ static void gemm_block(const struct gemm_run *run, size_t panel, size_t k0, size
     }
 }
 
-static const char *weight_block(const struct gemm_run *run, size_t panel, size_t k0, size_t kn,
-                                char *scratch)
+/* The block of a panel from depth k on, with what follows it in the tile's order. */
+static void gemm_at(const struct gemm_run *run, size_t panel, size_t k, const char *next,
+                    char *scratch, size_t first, size_t end)
 {
     const struct blas_panels *weights = run->gemm->weights;
+    size_t kn = run->depth - k < run->kc ? run->depth - k : run->kc;
 
-    if (weights->data)
-        return (const char *)weights->data +
-               (panel * run->depth + k0) * run->micro->wide * run->size;
-    weights->fill(weights, panel, k0, kn, scratch);
-    return scratch;
+    if (weights->data) {
+        gemm_block(run, panel, k, kn, packed_block(run, panel, k), next, first, end);
+        return;
+    }
+    weights->fill(weights, panel, k, kn, scratch);
+    gemm_block(run, panel, k, kn, scratch, NULL, first, end);
 }
 
 static void gemm_tile(void *arg, size_t index, int worker)
@@ -308,19 +338,18 @@ static void gemm_tile(void *arg, size_t index, int worker)
         panel1 = run->w_panels;
     if (end - first <= STREAM_PANELS) {
         for (size_t panel = panel0; panel < panel1; panel++)
-            for (size_t k = 0; k < run->depth; k += run->kc) {
-                size_t kn = run->depth - k < run->kc ? run->depth - k : run->kc;
-
-                gemm_block(run, panel, k, kn, weight_block(run, panel, k, kn, scratch), first,
-                           end);
-            }
+            for (size_t k = 0; k < run->depth; k += run->kc)
+                gemm_at(run, panel, k, packed_block(run, panel, k + run->kc), scratch, first, end);
         return;
     }
     for (size_t k = 0; k < run->depth; k += run->kc)
         for (size_t panel = panel0; panel < panel1; panel++) {
-            size_t kn = run->depth - k < run->kc ? run->depth - k : run->kc;
+            bool ends = panel + 1 == panel1;
+            const char *next = ends && k + run->kc < run->depth
+                                   ? packed_block(run, panel0, k + run->kc)
+                                   : packed_block(run, panel + 1, ends ? 0 : k);
 
-            gemm_block(run, panel, k, kn, weight_block(run, panel, k, kn, scratch), first, end);
+            gemm_at(run, panel, k, next, scratch, first, end);
         }
 }
 

@@ -5,8 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) || defined(__i386__)
+#include "src/base/pool.h"
+
+#if defined(__x86_64__)
 #include <cpuid.h>
+#include <xmmintrin.h>
+
+unsigned cpu_flush_denormals(void)
+{
+    unsigned state = _mm_getcsr();
+
+    pool_flush_denormals();
+    return state;
+}
+
+void cpu_restore(unsigned state)
+{
+    _mm_setcsr(state);
+}
 
 void cpu_get(struct cpu *out)
 {
@@ -21,6 +37,7 @@ void cpu_get(struct cpu *out)
     if (!__get_cpuid(1, &a, &b, &c, &d))
         a = 0;
     __builtin_cpu_init();
+    out->vnni = __builtin_cpu_supports("avx512vnni");
     out->ssse3 = __builtin_cpu_supports("ssse3");
     out->avx = __builtin_cpu_supports("avx");
     out->avx2_fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -31,6 +48,17 @@ void cpu_get(struct cpu *out)
              out->avx2_fma, out->avx512);
 }
 #else
+unsigned cpu_flush_denormals(void)
+{
+    pool_flush_denormals();
+    return 0;
+}
+
+void cpu_restore(unsigned state)
+{
+    (void)state;
+}
+
 void cpu_get(struct cpu *out)
 {
     memset(out, 0, sizeof(*out));

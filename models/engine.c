@@ -63,6 +63,18 @@ struct engine *engine_create_with(const struct tf_config *config,
     return engine;
 }
 
+static void refuse_int8(struct error *err)
+{
+    struct cpu cpu;
+
+    cpu_get(&cpu);
+    if (cpu.vnni)
+        error_set(err, ERROR_USAGE, "precision int8 is not in this version");
+    else
+        error_set(err, ERROR_USAGE, "precision int8 needs a CPU with VNNI, which this one lacks");
+    error_hint(err, "set precision=f32");
+}
+
 struct engine *engine_create(const struct tf_config *config, const struct tf_weights *weights,
                              struct engine_text text, struct pool *pool,
                              const struct engine_options *options, struct error *err)
@@ -72,8 +84,7 @@ struct engine *engine_create(const struct tf_config *config, const struct tf_wei
     char chosen_by[16];
 
     if (options && options->precision == ENGINE_INT8) {
-        error_set(err, ERROR_USAGE, "precision int8 is not supported on this CPU");
-        error_hint(err, "set precision=f32");
+        refuse_int8(err);
         return NULL;
     }
     if (kernel_choose(options ? options->cache_dir : NULL, &kernel, chosen_by, err) != 0)
@@ -104,7 +115,7 @@ static int make_ready(struct engine *engine, enum pool_priority priority,
 {
     size_t bytes = tf_net_bytes_f32(&engine->net), width = (size_t)engine->net.config.width;
 
-    if (bytes && (double)bytes < COPY_SHARE * (double)free_memory()) {
+    if (bytes && !engine->no_copy && (double)bytes < COPY_SHARE * (double)free_memory()) {
         if (tf_net_pack_f32(&engine->net, engine->pool, priority, cancel, err) != 0) {
             if (cancel_asked(cancel))
                 return -1;
@@ -128,7 +139,7 @@ static int make_ready(struct engine *engine, enum pool_priority priority,
 
 int engine_enter(struct engine *engine, struct engine_call *call, struct error *err)
 {
-    pool_flush_denormals();
+    call->state = cpu_flush_denormals();
     if (turn_take(&engine->turn, call->priority, call->cancel, err) != 0)
         return -1;
     call->has_turn = true;
@@ -143,6 +154,7 @@ void engine_leave(struct engine *engine, struct engine_call *call)
     if (call->has_turn)
         turn_give(&engine->turn);
     call->has_turn = false;
+    cpu_restore(call->state);
 }
 
 int engine_yield(struct engine *engine, struct engine_call *call, struct error *err)
@@ -332,6 +344,9 @@ void engine_build_info(const char *cache_dir, struct engine_info *out)
 
 double engine_peak_gflops(struct engine *engine)
 {
-    pool_flush_denormals();
-    return blas_peak_gflops(&engine->net.kernel, engine->pool);
+    unsigned state = cpu_flush_denormals();
+    double rate = blas_peak_gflops(&engine->net.kernel, engine->pool);
+
+    cpu_restore(state);
+    return rate;
 }

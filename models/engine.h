@@ -32,6 +32,7 @@ struct engine {
     pthread_mutex_t tree_lock;
     struct kv_tree tree;
     uint64_t plans; /* made so far */
+    bool no_copy;   /* weights are decoded by tiles even where a packed copy has room (tests) */
     bool ready;     /* weights packed (or found too large), scratch made */
     float *hidden;  /* ENGINE_PASS x width, behind the last norm */
     uint32_t *wanted;
@@ -60,6 +61,7 @@ struct engine_call {
     void (*each)(void *arg, struct plan_want *want, const float *logits, double logsumexp);
     void *arg;
     bool has_turn;
+    unsigned state; /* of the caller's arithmetic, given back at the end */
 };
 /* Takes the turn and makes the engine ready; engine_leave must follow, also after a failure. */
 int engine_enter(struct engine *engine, struct engine_call *call, struct error *err);

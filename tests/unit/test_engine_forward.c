@@ -245,6 +245,34 @@ static void test_tiny_llama(void **state)
     json_decref(root);
 }
 
+/* Kernels of other shapes, such as those that write by columns, in both kinds of number. */
+static void test_all_kernels(void **state)
+{
+    struct blas_kernel kernels[BLAS_KERNELS_MAX];
+    size_t n = blas_kernels(kernels);
+    struct pool *pool = pool_new(2);
+    struct token_list list = {.n = 75};
+    static double want[75 * VOCAB], logits[75 * VOCAB];
+
+    (void)state;
+    for (size_t i = 0; i < list.n; i++)
+        list.ids[i] = (int32_t)(i * i % VOCAB);
+    for (size_t k = 0; k < n; k++)
+        for (int real64 = 0; real64 < 2; real64++) {
+            struct formula_net net;
+
+            tiny_shape(&net, 0, real64);
+            naive_forward(&net, list.ids, list.n, want);
+            if (real64)
+                run_forward_f64(&net, SIMD_NONE, &kernels[k], true, false, pool, &list, 1, logits);
+            else
+                run_forward_f32(&net, simd_choose(), &kernels[k], true, false, pool, &list, 1, logits);
+            assert_near(&settings[real64 ? 0 : 2], kernels[k].name, logits, want, 75 * VOCAB);
+            formula_release(&net);
+        }
+    pool_free(pool);
+}
+
 /* ---- every variant against the naive network ---- */
 
 static const struct formula_shape variants[] = {
@@ -325,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiny_llama),
+        cmocka_unit_test(test_all_kernels),
         cmocka_unit_test(test_variants),
         cmocka_unit_test(test_odd_sizes_are_refused),
     };

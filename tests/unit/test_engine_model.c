@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "models/lm.h"
+#include "models/engine.h"
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/mem.h"
@@ -185,7 +185,7 @@ static void test_greedy(void **state)
     json_decref(root);
 }
 
-/* The promise of bits, on the real network: one text alone, behind a prefix, in a batch. */
+/* The promise of bits, on the real network: one text alone, behind a prefix, in a batch, with and without a copy of the weights. */
 static void test_bits(void **state)
 {
     enum { TEXTS = 4, N = 120 };
@@ -193,12 +193,16 @@ static void test_bits(void **state)
     static int32_t ids[TEXTS][N];
     struct score_request requests[TEXTS] = {0};
     struct score_result alone[TEXTS] = {0}, batch[TEXTS] = {0};
+    uint64_t copied;
+    struct engine_info info;
     struct loaded *loaded = *state;
     struct engine_options options = {.cache_dir = loaded->cache};
     struct pool *pool = pool_new(1);
     struct engine *other = engine_new(loaded->model, pool, &options, NULL);
 
     assert_non_null(other);
+    /* Without a copy of the weights: each tile decodes the file's own blocks. */
+    other->no_copy = true;
     for (size_t t = 0; t < TEXTS; t++) {
         for (size_t i = 0; i < N; i++)
             ids[t][i] = (int32_t)((i * 7919 + (i < 60 ? 0 : t * 104729)) % 49152);
@@ -210,6 +214,11 @@ static void test_bits(void **state)
         assert_true(alone[t].logsumexp == batch[t].logsumexp);
         assert_memory_equal(alone[t].top, batch[t].top, sizeof(alone[t].top));
     }
+    engine_get_info(model, &info);
+    copied = info.weight_bytes;
+    engine_get_info(other, &info);
+    assert_true(copied > 0 && info.weight_bytes == 0);
+    assert_string_equal(info.self_test, "ok");
     engine_free(other);
     pool_free(pool);
 }
