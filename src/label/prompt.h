@@ -78,7 +78,7 @@ int prompt_load_exemplars(struct prompt *prompt, const char *dir, struct error *
 /*
  * The prompt with one field changed ("ending", "cot.max_tokens", "shots"): only the value's bytes in the YAML are
  * replaced, a missing key is added. The result was parsed again and is what the new text says; NULL and the error
- * when the value will not do. Lists are given as YAML ("[\"1\", \"2\"]"). Exemplars are copied when the set is the same.
+ * when the value will not do. Lists are given as YAML ("[\"1\", \"2\"]", or lines "- .."). Exemplars are copied when the set is the same.
  */
 struct prompt *prompt_set(const struct prompt *prompt, const char *field, const char *value,
                           struct error *err);

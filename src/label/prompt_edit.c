@@ -365,16 +365,41 @@ static const struct prompt_field *adapt_shots(const struct prompt *p, const stru
     return prompt_field_find("exemplars", NULL);
 }
 
-struct prompt *prompt_set(const struct prompt *p, const char *field, const char *value, struct error *err)
+/* A list written over several lines ("- a\n- b") as one line. NULL: it is no list, or one line already. */
+static char *flat_list(const struct prompt_field *row, const char *value)
 {
-    char buffer[96];
+    const char *first = value + strspn(value, " \t\n");
+    bool list = row->type == PROMPT_WORDS || row->type == PROMPT_EXEMPLARS;
+    const char *dot = strchr(row->name, '.');
+    if (!list || !*first || *first == '[' || *first == '{')
+        return NULL;
+    struct buf yaml, out;
+    buf_init(&yaml, PROMPT_SIZE_MAX * 2);
+    buf_init(&out, PROMPT_SIZE_MAX * 2);
+    buf_adds(&yaml, "name: list\nsample: \"{{context}} {{first}} {{second}}\"\n");
+    if (dot)
+        buf_addf(&yaml, "%.*s:\n", (int)(dot - row->name), row->name);
+    buf_addf(&yaml, "%s%s:\n", dot ? " " : "", dot ? dot + 1 : row->name);
+    for (const char *line = value; *line;) {
+        size_t n = strcspn(line, "\n");
+        buf_addf(&yaml, "  %.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    struct prompt *p = yaml.full ? NULL : prompt_parse(buf_str(&yaml), yaml.len, "", NULL);
+    if (p)
+        prompt_get(p, row, &out);
+    prompt_free(p);
+    buf_release(&yaml);
+    char *flat = out.len ? buf_take(&out) : NULL;
+    buf_release(&out);
+    return flat;
+}
+
+static struct prompt *set_value(const struct prompt *p, const struct prompt_field *row, const char *value,
+                                struct error *err)
+{
     struct place at;
     struct error why;
-    const struct prompt_field *row = prompt_field_find(field, err);
-    if (row)
-        row = adapt_shots(p, row, &value, buffer, err);
-    if (!row)
-        return NULL;
     find_place(p, row->name, &at);
     trim_block(p, &at, value);
     memset(&why, 0, sizeof why);
@@ -406,4 +431,18 @@ struct prompt *prompt_set(const struct prompt *p, const char *field, const char 
     if (err)
         *err = why;
     return NULL;
+}
+
+struct prompt *prompt_set(const struct prompt *p, const char *field, const char *value, struct error *err)
+{
+    char buffer[96];
+    const struct prompt_field *row = prompt_field_find(field, err);
+    if (row)
+        row = adapt_shots(p, row, &value, buffer, err);
+    if (!row)
+        return NULL;
+    char *flat = flat_list(row, value);
+    struct prompt *made = set_value(p, row, flat ? flat : value, err);
+    free(flat);
+    return made;
 }

@@ -89,4 +89,10 @@ void prompt_lint(const struct prompt *prompt, const struct renderer *renderer,
                  const struct pair *const *pairs, size_t n_pairs,
                  void (*say)(void *ctx, const char *sentence), void *ctx);
 
+/*
+ * Whether a response looks as if it spoke to the labeler: control markers, the prompt's own ending, an order what to
+ * prefer, characters that nobody sees. Such a pair is judged like every other; why says what was found.
+ */
+bool pair_suspect(const struct pair *pair, const struct prompt *prompt, char *why, size_t why_size);
+
 #endif
