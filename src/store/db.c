@@ -12,6 +12,17 @@
 
 #define SAFE "everything acknowledged before is safe and nothing of this step was kept"
 
+void db_init(struct db *db, char *path, bool readonly)
+{
+    size_t len = strlen(path), size = sizeof db->shown;
+    *db = (struct db){.path = path, .readonly = readonly};
+    /* A sentence of errors must keep its end: a long path loses its front. */
+    if (len < size)
+        memcpy(db->shown, path, len + 1);
+    else
+        snprintf(db->shown, size, "...%s", path + len - (size - 4));
+}
+
 sqlite3_stmt *db_query(struct db *db, const char *sql, struct error *err)
 {
     for (size_t i = 0; i < db->n_queries; i++)
@@ -178,13 +189,13 @@ static int error_no_room(struct db *db, const char *why, struct error *err)
     if (statvfs(db->path, &fs) == 0)
         format_bytes((double)fs.f_bavail * (double)fs.f_frsize, left);
     error_set(err, ERROR_FAILED, "%s: no room to write (%s; about %s needed%s%s%s)",
-              db->path, why, need, left[0] ? ", " : "", left, left[0] ? " free" : "");
+              db->shown, why, need, left[0] ? ", " : "", left, left[0] ? " free" : "");
     return error_hint(err, SAFE "; make room and repeat the command");
 }
 
 int db_damaged(struct db *db, const char *table, struct error *err)
 {
-    error_set(err, ERROR_DATA, "%s: the workspace file is damaged%s%s", db->path,
+    error_set(err, ERROR_DATA, "%s: the workspace file is damaged%s%s", db->shown,
               table[0] ? " in table " : "", table);
     return error_hint(
         err, "nothing was changed; copy the folder first, then `sqlite3 rlaif.db "
@@ -195,7 +206,7 @@ static int error_io(struct db *db, int system, struct error *err)
 {
     if (system == ENOSPC || system == EDQUOT || system == EFBIG)
         return error_no_room(db, strerror(system), err);
-    error_set(err, ERROR_FAILED, "%s: cannot read or write: %s (%s)", db->path,
+    error_set(err, ERROR_FAILED, "%s: cannot read or write: %s (%s)", db->shown,
               system ? strerror(system) : "disk I/O error", sqlite3_errmsg(db->handle));
     return error_hint(err, SAFE "; look at the disk, then repeat the command");
 }
@@ -227,28 +238,28 @@ int db_error(struct db *db, const char *sql, struct error *err)
         return db_damaged(db, table, err);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        error_set(err, ERROR_FAILED, "%s is in use by another program", db->path);
+        error_set(err, ERROR_FAILED, "%s is in use by another program", db->shown);
         return error_hint(err, "close it there and try again");
     case SQLITE_READONLY:
         if (rc == SQLITE_READONLY_ROLLBACK) {
             error_set(err, ERROR_FAILED, "%s was left in the middle of a change",
-                      db->path);
+                      db->shown);
             return error_hint(
                 err, "open it once with write access: that takes the change back");
         }
-        error_set(err, ERROR_FAILED, "%s: read-only workspace", db->path);
+        error_set(err, ERROR_FAILED, "%s: read-only workspace", db->shown);
         return error_hint(err, "open it with write access, or another one with -w DIR");
     case SQLITE_CANTOPEN:
-        error_set(err, ERROR_FAILED, "%s: cannot open: %s", db->path,
+        error_set(err, ERROR_FAILED, "%s: cannot open: %s", db->shown,
                   system ? strerror(system) : sqlite3_errmsg(db->handle));
         return error_hint(err, "look at the folder's permissions and the disk");
     case SQLITE_NOMEM:
-        return error_set(err, ERROR_FAILED, "%s: out of memory", db->path);
+        return error_set(err, ERROR_FAILED, "%s: out of memory", db->shown);
     case SQLITE_TOOBIG:
         return error_set(err, ERROR_DATA,
-                         "%s: a text is longer than the store takes (64 MiB)", db->path);
+                         "%s: a text is longer than the store takes (64 MiB)", db->shown);
     default:
-        return error_set(err, ERROR_FAILED, "%s: %s%s%s", db->path,
+        return error_set(err, ERROR_FAILED, "%s: %s%s%s", db->shown,
                          sqlite3_errmsg(db->handle), table[0] ? ", table " : "", table);
     }
 }

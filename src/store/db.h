@@ -19,7 +19,8 @@ struct db_query {
 
 struct db {
     sqlite3 *handle;
-    char *path; /* of the file, for messages */
+    char *path;
+    char shown[208]; /* the path, or its end, for messages */
     bool readonly;
     size_t bytes; /* payload of the transaction, for the message when the disk is full */
     struct db_query *queries;
@@ -29,6 +30,8 @@ struct db {
     int import_next; /* number of its next pair */
 };
 
+/* Opens nothing yet; the path must stay. */
+void db_init(struct db *db, char *path, bool readonly);
 /* The prepared statement of a string literal, reset; kept until db_close. NULL on error.
  */
 sqlite3_stmt *db_query(struct db *db, const char *sql, struct error *err);

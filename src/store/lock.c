@@ -36,6 +36,8 @@ static int error_in_use(const char *dir, int fd, struct error *err)
     char text[96] = "", since[32] = "";
     long pid = 0;
     int64_t ms = 0;
+    size_t len = strlen(dir), most = 300; /* the sentence must keep its end */
+    dir = len > most ? dir + len - most : dir;
     ssize_t n = pread(fd, text, sizeof text - 1, 0);
     if (n > 0 && sscanf(text, "pid %ld since %" SCNd64, &pid, &ms) == 2 && pid > 0)
         format_since(ms, since);

@@ -149,8 +149,9 @@ int open_make(const char *path, struct error *err)
 {
     char *temp = xasprintf("%s.new", path);
     char *journal = xasprintf("%s.new-journal", path);
-    struct db db = {.path = temp};
+    struct db db;
     int rc = -1;
+    db_init(&db, temp, false);
     /* Left by a process that was killed here; we hold the lock, so nobody uses them. */
     if ((unlink(temp) < 0 && errno != ENOENT) ||
         (unlink(journal) < 0 && errno != ENOENT)) {
@@ -215,7 +216,7 @@ static int check_pages(struct db *db, const char *sql, const char *table,
     for (char *c = said; *c; c++)
         if (*c == '\n')
             *c = ' ';
-    error_set(err, ERROR_DATA, "%s: the workspace file is damaged%s%s (%s)", db->path,
+    error_set(err, ERROR_DATA, "%s: the workspace file is damaged%s%s (%s)", db->shown,
               table[0] ? " in table " : "", table, said);
     return error_hint(
         err, "nothing was changed; copy the folder first, then `sqlite3 rlaif.db "
@@ -242,7 +243,8 @@ int open_connect(struct db *db, int version, struct error *err)
         return -1;
     if (version < SCHEMA_VERSION) {
         if (db->readonly) {
-            error_set(err, ERROR_FAILED, "%s has the older schema %d", db->path, version);
+            error_set(err, ERROR_FAILED, "%s has the older schema %d", db->shown,
+                      version);
             return error_hint(
                 err, "open it once with write access: that brings it up to date");
         }

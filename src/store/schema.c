@@ -112,8 +112,9 @@ static int has_object(struct db *db, const char *type, const char *name, const c
 
 int schema_check(struct db *db, struct error *err)
 {
-    struct db model = {.path = db->path};
+    struct db model;
     int rc = -1;
+    db_init(&model, db->path, true);
     if (sqlite3_open_v2(":memory:", &model.handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL)) {

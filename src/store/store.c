@@ -248,7 +248,7 @@ int owner_call(struct store *store, enum request_kind kind,
     struct request r = {
         .kind = kind, .run = run, .arg = arg, .bytes = bytes, .caller = pthread_self()};
     if (kind != REQUEST_READ && kind != REQUEST_STOP && store->db.readonly) {
-        error_set(err, ERROR_FAILED, "%s: read-only workspace", store->db.path);
+        error_set(err, ERROR_FAILED, "%s: read-only workspace", store->db.shown);
         return error_hint(err, "open it with write access, or another one with -w DIR");
     }
     pthread_cond_init(&r.answered, NULL);
@@ -340,8 +340,7 @@ struct store *store_open(const char *dir, enum store_flags flags, bool *fresh,
     struct store *store = xcalloc(1, sizeof *store);
     bool made = false;
     store->lock.fd = -1;
-    store->db.path = path_join(dir, "rlaif.db");
-    store->db.readonly = flags & STORE_READONLY;
+    db_init(&store->db, path_join(dir, "rlaif.db"), flags & STORE_READONLY);
     if (lock_workspace(store, dir, err) || find_file(store, dir, &made, err) ||
         start_owner(store, err))
         goto fail;

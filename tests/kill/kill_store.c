@@ -4,11 +4,14 @@
  * again and compares. TAP. RLAIF_KILLS=N for more than 300 kills at random times.
  */
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -142,6 +145,21 @@ static pid_t start_worker(struct harness *h, uint64_t round, int *in, bool impor
     close(ends[1]);
     *in = ends[0];
     return child;
+}
+
+/*
+ * Waits until the worker has said so many bytes: on a slow machine every kill would else
+ * come before the opening.
+ */
+static void await_bytes(int in, int bytes)
+{
+    int there = 0;
+    struct pollfd end = {.fd = in, .events = POLLIN};
+    while (ioctl(in, FIONREAD, &there) == 0 && there < bytes) {
+        if (poll(&end, 1, 1000) > 0 && end.revents & (POLLHUP | POLLERR))
+            return;
+        sched_yield();
+    }
 }
 
 static void kill_after(pid_t child, uint64_t micros)
@@ -330,7 +348,9 @@ static bool kill_labelling(struct harness *h, uint64_t kills, char text[200])
     for (uint64_t round = 0; round < kills && !h->bad; round++) {
         int in;
         pid_t child = start_worker(h, round, &in, false);
-        kill_after(child, rng_below(h->key, round, 30000));
+        if (round % 2)
+            await_bytes(in, 4);
+        kill_after(child, rng_below(h->key, round, 12000));
         hear(h, in, &heard);
         opened += heard.opened;
         if (round % 8 == 7) {
@@ -366,7 +386,9 @@ static bool kill_importing(struct harness *h, uint64_t kills, char text[200])
     for (uint64_t round = 0; round < kills && !h->bad; round++) {
         int in;
         pid_t child = start_worker(h, round + 1, &in, true);
-        kill_after(child, rng_below(h->key, 5000 + round, 40000));
+        if (round % 4) /* one word, two, or three */
+            await_bytes(in, 10 * (int)(round % 4) - 6);
+        kill_after(child, rng_below(h->key, 5000 + round, 20000));
         hear(h, in, &heard);
         told += heard.n_imports;
         struct store *store = open_again(h);

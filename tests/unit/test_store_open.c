@@ -253,6 +253,40 @@ static void a_folder_that_may_not_be_written(void **state)
     fixture_remove(empty);
 }
 
+/* The reason stands at the end of the sentence, and must not be cut by a long path. */
+static void a_long_path_keeps_the_reason(void **state)
+{
+    (void)state;
+    char *dir = fixture_dir(), *deep = path_join(dir, "d");
+    struct error why = {0};
+    while (strlen(deep) < 380) {
+        char *next = xasprintf("%s/%090d", deep, 7);
+        free(deep);
+        deep = next;
+    }
+    struct store *store = store_open(deep, 0, NULL, NULL);
+    assert_non_null(store);
+    store_close(store);
+    store = store_open(deep, STORE_READONLY, NULL, NULL);
+    assert_non_null(store);
+    assert_int_equal(store_set_setting(store, "a", "b", &why), -1);
+    assert_non_null(strstr(why.text, "007/rlaif.db: read-only workspace"));
+    assert_null(store_open(deep, 0, NULL, &why));
+    assert_non_null(strstr(why.text, "in use by"));
+    store_close(store);
+    while (strlen(deep) > strlen(dir)) {
+        for (int i = 0; i < 2; i++) {
+            char *path = path_join(deep, i ? "rlaif.lock" : "rlaif.db");
+            unlink(path);
+            free(path);
+        }
+        assert_int_equal(rmdir(deep), 0);
+        *strrchr(deep, '/') = '\0';
+    }
+    free(deep);
+    fixture_remove(dir);
+}
+
 static void a_newer_schema_is_refused_by_number(void **state)
 {
     (void)state;
@@ -493,6 +527,7 @@ int main(void)
         cmocka_unit_test(readers_share_and_write_nothing),
         cmocka_unit_test(readonly_makes_nothing),
         cmocka_unit_test(a_folder_that_may_not_be_written),
+        cmocka_unit_test(a_long_path_keeps_the_reason),
         cmocka_unit_test(a_newer_schema_is_refused_by_number),
         cmocka_unit_test(what_is_not_ours_is_refused),
         cmocka_unit_test(other_tables_are_refused_by_name),
