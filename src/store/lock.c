@@ -62,7 +62,7 @@ enum lock_result lock_take(struct lock *lock, const char *dir, bool shared,
     enum lock_result result = LOCK_FAILED;
     *lock = (struct lock){.fd = -1, .shared = shared};
     int fd =
-        open(path, shared ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        open(path, shared ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0) {
         bool forbidden = write_forbidden(errno);
         if (shared) {
