@@ -317,19 +317,12 @@ static int parse_clause(const char *text, const struct words *words, size_t *i, 
     return 1;
 }
 
-/* In METRIC OP NUMBER a `>` behind the metric is the operator, not the file of the answer. */
-static bool wants_operator(const struct call *call)
-{
-    const char *refs = call->command->refs;
-    return refs && strstr(refs, " OP ") && call->n_refs == 1 && !strpbrk(call->refs[0], "<>=!");
-}
-
 static int parse_arguments(const char *text, const struct words *words, size_t i, struct call *call,
                            struct error *err)
 {
     const struct command *row = call->command;
     while (i < words->n) {
-        int done = wants_operator(call) ? 1 : parse_clause(text, words, &i, call, err);
+        int done = parse_clause(text, words, &i, call, err);
         if (done < 0)
             return -1;
         if (done == 0)
