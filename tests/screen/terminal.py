@@ -508,8 +508,7 @@ def test_control_keys():
 def test_command_line_in_the_tui():
     t = tui()
     t.send(":label summary-base %s\r" % SIM)
-    t.wait(rb"> label summary-base")
-    t.wait(rb"agree \d")
+    t.wait(rb"> label summary-base.*agree \d.*done, ")
     t.send(":sho\t")
     t.wait(rb"show ")
     t.send("sets\x1b")
