@@ -102,8 +102,6 @@ void engine_free(struct engine *engine)
     kv_release(&engine->tree);
     tf_scratch_free_f32(&engine->scratch);
     tf_net_free_f32(&engine->net);
-    free(engine->hidden);
-    free(engine->wanted);
     turn_release(&engine->turn);
     pthread_mutex_destroy(&engine->tree_lock);
     free(engine);
@@ -113,7 +111,7 @@ void engine_free(struct engine *engine)
 static int make_ready(struct engine *engine, enum pool_priority priority,
                       const struct cancel *cancel, struct error *err)
 {
-    size_t bytes = tf_net_bytes_f32(&engine->net), width = (size_t)engine->net.config.width;
+    size_t bytes = tf_net_bytes_f32(&engine->net);
 
     if (bytes && !engine->no_copy && (double)bytes < COPY_SHARE * (double)free_memory()) {
         if (tf_net_pack_f32(&engine->net, engine->pool, priority, cancel, err) != 0) {
@@ -128,8 +126,6 @@ static int make_ready(struct engine *engine, enum pool_priority priority,
                             pool_threads(engine->pool), err) != 0) {
         return -1;
     }
-    engine->hidden = xcalloc(ENGINE_PASS * width, sizeof(float));
-    engine->wanted = xcalloc(ENGINE_PASS, sizeof(*engine->wanted));
     pthread_mutex_lock(&engine->tree_lock);
     engine->weight_bytes = bytes;
     engine->ready = true;
@@ -180,6 +176,7 @@ uint64_t engine_plan_id(struct engine *engine)
 
 struct pass_lists {
     int32_t ids[ENGINE_PASS];
+    uint32_t wanted[ENGINE_PASS];
     struct tf_segment segments[ENGINE_PASS];
     size_t n_segments, n_wanted;
     struct tf_copy *copies;
@@ -187,7 +184,7 @@ struct pass_lists {
 };
 
 /* Rows first .. end of the plan as a batch. */
-static void list_pass(struct engine *engine, const struct plan *plan, size_t first, size_t end,
+static void list_pass(const struct plan *plan, size_t first, size_t end,
                       struct pass_lists *lists)
 {
     lists->n_segments = lists->n_wanted = lists->n_copies = 0;
@@ -196,7 +193,7 @@ static void list_pass(struct engine *engine, const struct plan *plan, size_t fir
 
         lists->ids[i - first] = row->id;
         if (row->wanted)
-            engine->wanted[lists->n_wanted++] = (uint32_t)(i - first);
+            lists->wanted[lists->n_wanted++] = (uint32_t)(i - first);
         if (before && before->path == row->path && before->store == row->store &&
             before->position + 1 == row->position) {
             lists->segments[lists->n_segments - 1].n_rows++;
@@ -221,48 +218,84 @@ static void list_pass(struct engine *engine, const struct plan *plan, size_t fir
     }
 }
 
+/* Outputs of the layers that wait for the head, so that it is multiplied seldom and by many rows. */
+struct outputs {
+    float *hidden;  /* cap x width */
+    uint32_t *rows; /* of the plan */
+    size_t n, cap;
+};
+
 struct read_run {
     const struct engine *engine;
     struct plan *plan;
     const struct engine_call *call;
-    size_t first;
+    const uint32_t *rows;
 };
 
 /* All that is wanted of one row of logits. */
 static void read_row(void *arg, size_t i, const float *logits, int worker)
 {
     const struct read_run *run = arg;
-    size_t row = run->first + run->engine->wanted[i];
+    const struct plan_row *row = &run->plan->rows[run->rows[i]];
     double logsumexp = run->engine->net.ops->logsumexp(logits, run->engine->net.head.rows);
 
     (void)worker;
-    for (uint32_t w = run->plan->rows[row].first_want; w; w = run->plan->wants[w - 1].next)
+    for (uint32_t w = row->first_want; w; w = run->plan->wants[w - 1].next)
         run->call->each(run->call->arg, &run->plan->wants[w - 1], logits, logsumexp);
 }
 
-static int run_pass(struct engine *engine, struct plan *plan, size_t first, size_t end,
-                    struct pass_lists *lists, const struct engine_call *call, struct error *err)
+static int read_outputs(struct engine *engine, struct plan *plan, struct outputs *outputs,
+                        const struct engine_call *call, struct error *err)
 {
-    struct read_run run = {engine, plan, call, first};
+    struct read_run run = {engine, plan, call, outputs->rows};
+    size_t n = outputs->n;
+
+    outputs->n = 0;
+    return tf_logits_f32(&engine->net, &engine->scratch, outputs->hidden, n, engine->pool,
+                         call->priority, call->cancel, read_row, &run, err);
+}
+
+static int run_pass(struct engine *engine, struct plan *plan, size_t first, size_t end,
+                    struct pass_lists *lists, struct outputs *outputs,
+                    const struct engine_call *call, struct error *err)
+{
+    size_t width = (size_t)engine->net.config.width;
     struct tf_batch_f32 batch;
 
-    list_pass(engine, plan, first, end, lists);
+    list_pass(plan, first, end, lists);
+    if (outputs->n + lists->n_wanted > outputs->cap &&
+        read_outputs(engine, plan, outputs, call, err) != 0)
+        return -1;
     batch = (struct tf_batch_f32){.ids = lists->ids,
                                   .n_rows = end - first,
                                   .segments = lists->segments,
                                   .n_segments = lists->n_segments,
                                   .copies = lists->copies,
                                   .n_copies = lists->n_copies,
-                                  .wanted = engine->wanted,
+                                  .wanted = lists->wanted,
                                   .n_wanted = lists->n_wanted};
     if (tf_forward_f32(&engine->net, &engine->scratch, &batch, engine->pool, call->priority,
-                       call->cancel, engine->hidden, err) != 0)
+                       call->cancel, outputs->hidden + outputs->n * width, err) != 0)
         return -1;
+    for (size_t i = 0; i < lists->n_wanted; i++)
+        outputs->rows[outputs->n++] = (uint32_t)first + lists->wanted[i];
     pthread_mutex_lock(&engine->tree_lock);
     plan_done(plan, first, end);
     pthread_mutex_unlock(&engine->tree_lock);
-    return tf_logits_f32(&engine->net, &engine->scratch, engine->hidden, lists->n_wanted,
-                         engine->pool, call->priority, call->cancel, read_row, &run, err);
+    return 0;
+}
+
+static void make_outputs(const struct engine *engine, const struct plan *plan,
+                         struct outputs *outputs)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n_rows; i++)
+        n += plan->rows[i].wanted;
+    outputs->n = 0;
+    outputs->cap = n < ENGINE_PASS ? n : ENGINE_PASS;
+    outputs->hidden = xcalloc(outputs->cap * (size_t)engine->net.config.width, sizeof(float));
+    outputs->rows = xcalloc(outputs->cap, sizeof(*outputs->rows));
 }
 
 int engine_run(struct engine *engine, struct plan *plan, struct engine_call *call,
@@ -271,14 +304,21 @@ int engine_run(struct engine *engine, struct plan *plan, struct engine_call *cal
     /* Passes of one size: a small one behind full ones would be slow. */
     size_t n = plan->n_rows, passes = (n + ENGINE_PASS - 1) / ENGINE_PASS;
     struct pass_lists *lists = xcalloc(1, sizeof(*lists));
+    struct outputs outputs;
     int status = 0;
 
+    make_outputs(engine, plan, &outputs);
     for (size_t p = 0; p < passes && status == 0; p++) {
         if (p > 0)
             status = engine_yield(engine, call, err);
         if (status == 0)
-            status = run_pass(engine, plan, n * p / passes, n * (p + 1) / passes, lists, call, err);
+            status = run_pass(engine, plan, n * p / passes, n * (p + 1) / passes, lists, &outputs,
+                              call, err);
     }
+    if (status == 0)
+        status = read_outputs(engine, plan, &outputs, call, err);
+    free(outputs.hidden);
+    free(outputs.rows);
     free(lists->copies);
     free(lists);
     return status;

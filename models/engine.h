@@ -34,8 +34,6 @@ struct engine {
     uint64_t plans; /* made so far */
     bool no_copy;   /* weights are decoded by tiles even where a packed copy has room (tests) */
     bool ready;     /* weights packed (or found too large), scratch made */
-    float *hidden;  /* ENGINE_PASS x width, behind the last norm */
-    uint32_t *wanted;
     uint64_t weight_bytes, kv_limit;
     char chosen_by[16];
     char self_test[96];
