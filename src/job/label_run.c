@@ -95,6 +95,27 @@ static void window_release(struct window *w)
     free(w->twin);
 }
 
+/* By a table over the keys, which are hashes already. */
+static void find_twins(struct window *w)
+{
+    size_t size = 16;
+    while (size < 2 * w->n)
+        size *= 2;
+    size_t *table = xcalloc(size, sizeof *table); /* index + 1 */
+    for (size_t i = 0; i < w->n; i++) {
+        const uint8_t *key = w->questions[i].key;
+        size_t at;
+        memcpy(&at, key, sizeof at);
+        for (at &= size - 1; table[at]; at = (at + 1) & (size - 1))
+            if (memcmp(w->questions[table[at] - 1].key, key, 32) == 0)
+                break;
+        if (!table[at])
+            table[at] = i + 1;
+        w->twin[i] = table[at] - 1;
+    }
+    free(table);
+}
+
 static int window_prepare(struct run *r, struct window *w, struct error *err)
 {
     size_t n = w->n_pairs * r->per_pair;
@@ -111,11 +132,8 @@ static int window_prepare(struct run *r, struct window *w, struct error *err)
                             &w->questions[i], err))
             return -1;
         w->n = i + 1;
-        size_t j = 0;
-        while (memcmp(w->questions[j].key, w->questions[i].key, 32) != 0)
-            j++;
-        w->twin[i] = j;
     }
+    find_twins(w);
     return 0;
 }
 
