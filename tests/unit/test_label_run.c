@@ -14,6 +14,7 @@
 #include "src/base/mem.h"
 #include "src/job/label_run.h"
 #include "src/job/label_run_impl.h"
+#include "src/label/labeler_impl.h"
 #include "tests/unit/fake_lm.h"
 
 static const char yaml[] =
@@ -308,6 +309,110 @@ static void test_no_store(void **state)
     labeler_free(l);
 }
 
+/* ---- a labeler that answers like an endpoint: later, in pieces, in any order, and not always ---- */
+
+struct remote {
+    struct labeler base;
+    const struct question *open[64];
+    size_t n_open, submitted;
+    int failures;                 /* batches that fail before one succeeds */
+    enum labeler_failure failure;
+};
+
+static int remote_prepare(struct labeler *base, struct question *q, struct error *err)
+{
+    struct hash hash;
+    (void)err;
+    key_begin(&hash, base, "remote", q);
+    key_text(&hash, q->pair->context);
+    key_text(&hash, q->pair->a);
+    hash_end(&hash, q->key);
+    return 0;
+}
+
+static int remote_submit(struct labeler *base, const struct question *const *questions, size_t n, struct error *err)
+{
+    struct remote *r = (struct remote *)base;
+    (void)err;
+    for (size_t i = 0; i < n; i++)
+        r->open[r->n_open++] = questions[i];
+    r->submitted += n;
+    return 0;
+}
+
+static int remote_collect(struct labeler *base, struct answer *answers, size_t max, const struct cancel *cancel,
+                          enum labeler_failure *failure, struct error *err)
+{
+    struct remote *r = (struct remote *)base;
+    (void)cancel;
+    if (r->failures > 0) {
+        r->failures--;
+        *failure = r->failure;
+        return error_set(err, ERROR_FAILED, "the endpoint is busy");
+    }
+    size_t n = r->n_open < max ? r->n_open : max;
+    n = n > 3 ? 3 : n;
+    for (size_t i = 0; i < n; i++) {
+        const struct question *q = r->open[--r->n_open]; /* the last first */
+        answers[i].question = q;
+        answers[i].kind = ANSWER_VERDICT;
+        label_init(&answers[i].label);
+        answers[i].label.pair_id = q->pair->id;
+        answers[i].label.order = q->order;
+        answers[i].label.labeler = xstrdup("remote");
+        memcpy(answers[i].label.key, q->key, 32);
+        if (q->pair->num == 3)
+            answer_invalid(&answers[i], "a refusal");
+        else
+            answers[i].label.slot = SLOT_1;
+    }
+    return (int)n;
+}
+
+static void remote_drop(struct labeler *base)
+{
+    ((struct remote *)base)->n_open = 0;
+}
+
+static void remote_free(struct labeler *base)
+{
+    (void)base;
+}
+
+static void test_remote(void **state)
+{
+    static const struct labeler_ops ops = {.prepare = remote_prepare, .submit = remote_submit,
+                                           .collect = remote_collect, .drop = remote_drop, .free = remote_free};
+    struct bench *t = *state;
+    struct error err;
+    struct label_summary sum;
+    struct remote r = {.failures = 2, .failure = LABELER_RETRY};
+    struct heard h = {0}, g = {0};
+    labeler_init(&r.base, &ops, xstrdup("remote"), 1);
+    /* Two failures are ridden out; what was refused is told and counted apart. */
+    ok(run(t, &r.base, 0, 6, &h, &sum, &err), &err);
+    assert_int_equal(sum.asked, 12);
+    assert_true(r.submitted > 12);
+    assert_int_equal(sum.invalid, 2);
+    assert_int_equal(sum.decided, 5);
+    assert_string_equal(h.note, "agree 50.0 % of 5, 2 without a label");
+    /* A spent budget stops at once: what came before stays. */
+    r.failures = 1;
+    r.failure = LABELER_BUDGET;
+    size_t before = r.submitted;
+    assert_int_equal(run(t, &r.base, 0, N_PAIRS, &g, &sum, &err), -1);
+    assert_string_equal(err.text, "the endpoint is busy");
+    assert_true(g.pairs > 0 && g.pairs < N_PAIRS);
+    assert_true(r.submitted > before && r.n_open == 0);
+    /* An endless retry ends. */
+    r.failures = 1000;
+    r.failure = LABELER_RETRY;
+    struct heard e = {0};
+    assert_int_equal(run(t, &r.base, 0, N_PAIRS, &e, &sum, &err), -1);
+    assert_true(r.failures > 990);
+    labeler_free(&r.base);
+}
+
 static void test_format(void **state)
 {
     (void)state;
@@ -384,6 +489,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sim, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_remote, setup, teardown),
         cmocka_unit_test(test_format),
         cmocka_unit_test_setup_teardown(test_job, setup, teardown),
     };
