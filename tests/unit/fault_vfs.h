@@ -32,8 +32,14 @@ static struct fault_plan fault_plan;
 static sqlite3_vfs fault_vfs;
 static sqlite3_vfs *fault_real;
 
+/* A call that changes a file, as it is made. file 0: the database, 1: its journal. */
+enum fault_op { FAULT_WRITE, FAULT_TRUNCATE, FAULT_SYNC };
+static void (*fault_record)(int file, enum fault_op op, const void *bytes,
+                            sqlite3_int64 n, sqlite3_int64 at);
+
 struct fault_file {
     sqlite3_file base;
+    int file;
     sqlite3_file *real; /* behind this struct in the same memory */
 };
 
@@ -93,8 +99,15 @@ static int fault_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 {
     return fault_inner(f)->pMethods->xRead(fault_inner(f), out, n, at);
 }
+static inline void fault_tell(sqlite3_file *f, enum fault_op op, const void *bytes,
+                              sqlite3_int64 n, sqlite3_int64 at)
+{
+    if (fault_record)
+        fault_record(((struct fault_file *)f)->file, op, bytes, n, at);
+}
 static int fault_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 at)
 {
+    fault_tell(f, FAULT_WRITE, bytes, n, at);
     int rc = fault_now(SQLITE_IOERR_WRITE);
     if (rc) {
         /* As a real disk does: half of it may have arrived. */
@@ -105,12 +118,14 @@ static int fault_write(sqlite3_file *f, const void *bytes, int n, sqlite3_int64 
 }
 static int fault_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+    fault_tell(f, FAULT_TRUNCATE, NULL, 0, size);
     int rc = fault_now(SQLITE_IOERR_TRUNCATE);
     return rc ? rc
               : fault_after(fault_inner(f)->pMethods->xTruncate(fault_inner(f), size));
 }
 static int fault_sync(sqlite3_file *f, int flags)
 {
+    fault_tell(f, FAULT_SYNC, NULL, 0, 0);
     int rc = fault_now(SQLITE_IOERR_FSYNC);
     return rc ? rc : fault_after(fault_inner(f)->pMethods->xSync(fault_inner(f), flags));
 }
@@ -165,6 +180,7 @@ static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int f
     struct fault_file *file = (struct fault_file *)f;
     (void)vfs;
     file->real = (sqlite3_file *)(file + 1);
+    file->file = name && strstr(name, "-journal") != NULL;
     int rc = fault_real->xOpen(fault_real, name, file->real, flags, out);
     file->base.pMethods = rc == SQLITE_OK ? &fault_methods : NULL;
     return rc;
