@@ -146,6 +146,21 @@ struct judging *workbench_judging(struct workbench *wb, struct set_index *set, i
     return judging;
 }
 
+/* "sim:L" and "sim:gap=1" are stored under their whole names. */
+static bool simulated_matches(const char *name, const char *ref)
+{
+    struct sim sim;
+    struct buf whole;
+    bool same = strcmp(name, ref) == 0;
+    if (same || sim_parse(ref, &sim, NULL) < 0)
+        return same;
+    buf_init(&whole, 0);
+    sim_name(&sim, &whole);
+    same = strcmp(name, buf_str(&whole)) == 0;
+    buf_release(&whole);
+    return same;
+}
+
 /* "model" means the open model; everything else is a name, as it is or as the beginning of one ("sim:"). */
 static bool labeler_matches(const char *name, const char *ref)
 {
@@ -155,6 +170,8 @@ static bool labeler_matches(const char *name, const char *ref)
         return strncmp(name, "model:", 6) == 0;
     if (strcmp(ref, "sim") == 0 || strcmp(ref, "sim:") == 0)
         return strncmp(name, "sim:", 4) == 0;
+    if (strncmp(ref, "sim:", 4) == 0)
+        return simulated_matches(name, ref);
     return strcmp(name, ref) == 0;
 }
 

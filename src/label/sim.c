@@ -24,8 +24,21 @@ static const struct option sim_options[] = {
       "weight of the log length ratio: above 0 likes the longer" },
     { "noise", OPTION_REAL, offsetof(struct sim, noise), 0, WEIGHT_MAX, NULL, "0",
       "standard deviation of the noise, drawn anew in each order" },
+    { "taste", OPTION_REAL, offsetof(struct sim, taste), 0, WEIGHT_MAX, NULL, "0",
+      "standard deviation of an opinion of its own, the same in both orders" },
     { NULL, OPTION_INT, 0, 0, 0, NULL, NULL, NULL },
 };
+
+/* Fitted to pairs of two authors of the pocket world; tests/unit/test_world_sim.c holds them to it. */
+static const struct {
+    const char *name;
+    struct sim sim;
+} presets[] = {
+    { "L", { .gap = 1.6, .pos = .7, .noise = .95, .taste = 1.8 } },
+    { "S", { .gap = 1, .pos = -.55, .noise = .9, .taste = 1.5 } },
+    { "XS", { .gap = .5, .pos = -1.7, .noise = .9, .taste = 1.8 } },
+};
+#define PRESETS (sizeof presets / sizeof *presets)
 
 static int part_parse(const char *part, struct sim *out, struct error *err)
 {
@@ -39,7 +52,8 @@ static int part_parse(const char *part, struct sim *out, struct error *err)
     }
     if (option == NULL) {
         error_set(err, ERROR_USAGE, "the simulated labeler knows no part \"%.60s\"", part);
-        return error_hint(err, "parts are gap=, pos=, len= and noise=, separated by commas");
+        return error_hint(err, "parts are gap=, pos=, len=, noise= and taste=, separated by commas; "
+                               "or L, S or XS in front");
     }
     double value = strtod(is + 1, &end);
     if (end == is + 1 || *end != '\0' || !isfinite(value))
@@ -63,6 +77,14 @@ int sim_parse(const char *name, struct sim *out, struct error *err)
     if (name[3] == ':' && name[4] != '\0') {
         char *copy = xstrdup(name + 4), *rest = copy;
         int failed = 0;
+        size_t first = strcspn(rest, ",");
+        for (size_t i = 0; i < PRESETS; i++)
+            if (strlen(presets[i].name) == first && memcmp(rest, presets[i].name, first) == 0) {
+                sim = presets[i].sim;
+                rest += first + (rest[first] == ',');
+                rest = *rest != '\0' ? rest : NULL;
+                break;
+            }
         while (!failed && rest != NULL)
             failed = part_parse(strsep(&rest, ","), &sim, err);
         free(copy);
@@ -73,12 +95,25 @@ int sim_parse(const char *name, struct sim *out, struct error *err)
     return 0;
 }
 
+const char *sim_preset(const struct sim *sim)
+{
+    for (size_t i = 0; i < PRESETS; i++) {
+        const struct sim *p = &presets[i].sim;
+        if (sim->gap == p->gap && sim->pos == p->pos && sim->len == p->len &&
+            sim->noise == p->noise && sim->taste == p->taste)
+            return presets[i].name;
+    }
+    return NULL;
+}
+
 void sim_name(const struct sim *sim, struct buf *out)
 {
     buf_adds(out, "sim:");
     for (const struct option *option = sim_options; option->name != NULL; option++) {
         double value;
         memcpy(&value, (const char *)sim + option->offset, sizeof value);
+        if (option->offset == offsetof(struct sim, taste) && value == 0)
+            continue; /* as names were before there was taste */
         buf_addf(out, "%s%s=", option == sim_options ? "" : ",", option->name);
         if (value == (double)(long)value)
             buf_addf(out, "%ld", (long)value); /* 3, not 3.0 */
@@ -116,7 +151,7 @@ bool sim_logit(const struct sim *sim, const struct pair *pair, enum order order,
     double sign = order == ORDER_AB ? 1 : -1;
     double longer = log_length(pair->chars_a) - log_length(pair->chars_b);
     *logit = sim->gap * gap * sign + sim->pos + sim->len * longer * sign;
-    if (sim->noise != 0) {
+    if (sim->noise != 0 || sim->taste != 0) {
         char id[64];
         /* By the pair itself, so that leaving out another pair changes nothing. */
         if (pair->id > 0)
@@ -125,6 +160,8 @@ bool sim_logit(const struct sim *sim, const struct pair *pair, enum order order,
             snprintf(id, sizeof id, "%" PRId64 "#%d", pair->set_id, pair->num);
         struct rng_key key = rng_sub(rng_key(seed, "sim noise", id), (uint64_t)order);
         *logit += sim->noise * rng_normal(key, (uint64_t)repeat);
+        if (sim->taste != 0 && !(pair->flags & PAIR_IDENTICAL))
+            *logit += sim->taste * rng_normal(rng_key(seed, "sim taste", id), 0) * sign;
     }
     return true;
 }
