@@ -27,26 +27,40 @@ static const struct option config_options[] = {
     {0},
 };
 
-/* ---- the options of the command line: one row each, for the parser, --help and the man page ---- */
+/* ---- the options of the command line: one row each, for the parser, --help and the man
+ * page ---- */
 
-enum { OPT_READONLY = 256, OPT_PLAIN, OPT_TUI, OPT_MODEL, OPT_NO_MODEL, OPT_THREADS, OPT_ASCII,
-       OPT_ECHO, OPT_VERSION, OPT_HELP };
+enum {
+    OPT_READONLY = 256,
+    OPT_PLAIN,
+    OPT_TUI,
+    OPT_MODEL,
+    OPT_NO_MODEL,
+    OPT_THREADS,
+    OPT_ASCII,
+    OPT_ECHO,
+    OPT_VERSION,
+    OPT_HELP
+};
 
 struct row {
     const char *name; /* NULL: the short form only */
     const char *value;
-    int code;         /* a letter, or OPT_ */
+    int code; /* a letter, or OPT_ */
     const char *text;
 };
 
 static const struct row rows[] = {
-    {"workspace", "DIR", 'w', "the workspace; a new folder gets the built-in pairs and prompts"},
+    {"workspace", "DIR", 'w',
+     "the workspace; a new folder gets the built-in pairs and prompts"},
     {NULL, "CMD", 'c', "run a line of commands and end; may be given several times"},
     {NULL, "FILE", 'f', "run a script and end; - is standard input"},
     {NULL, NULL, 'k', "keep going after a command that failed"},
-    {"echo", NULL, OPT_ECHO, "a script as a transcript: each line, then what it said, on standard output"},
+    {"echo", NULL, OPT_ECHO,
+     "a script as a transcript: each line, then what it said, on standard output"},
     {"readonly", NULL, OPT_READONLY, "change nothing in the workspace"},
-    {"plain", NULL, OPT_PLAIN, "plain lines: no cursor movement, no colours, for screen readers"},
+    {"plain", NULL, OPT_PLAIN,
+     "plain lines: no cursor movement, no colours, for screen readers"},
     {"tui", NULL, OPT_TUI, "begin with the full-screen workbench"},
     {"ascii", NULL, OPT_ASCII, "draw with ASCII characters only"},
     {"model", "FILE", OPT_MODEL, "open this GGUF file instead of the default model"},
@@ -59,9 +73,11 @@ static const struct row rows[] = {
 
 void args_usage(struct buf *out)
 {
-    buf_adds(out, "usage: rlaif [-w DIR] [-k] [-c CMD].. [-f FILE].. [option..]\n"
-                  "Without -c and -f: a command line on a terminal, else a script is read from "
-                  "standard input.\n\n");
+    buf_adds(
+        out,
+        "usage: rlaif [-w DIR] [-k] [-c CMD].. [-f FILE].. [option..]\n"
+        "Without -c and -f: a command line on a terminal, else a script is read from "
+        "standard input.\n\n");
     for (size_t i = 0; i < N_ROWS; i++) {
         struct buf name;
         buf_init(&name, 0);
@@ -74,11 +90,13 @@ void args_usage(struct buf *out)
         buf_addf(out, "  %-21s %s\n", buf_str(&name), rows[i].text);
         buf_release(&name);
     }
-    buf_adds(out, "\nexit status: 0 ok, 1 a command failed, 2 usage, 3 bad data, 4 an assert does "
-                  "not hold, 130 interrupted\n"
-                  "environment: RLAIF_WORKSPACE, NO_COLOR, ACCESSIBLE, VISUAL, EDITOR, PAGER, "
-                  "XDG_DATA_HOME, XDG_CONFIG_HOME\n"
-                  "config file: $XDG_CONFIG_HOME/rlaif/config, lines of name = value:\n");
+    buf_adds(
+        out,
+        "\nexit status: 0 ok, 1 a command failed, 2 usage, 3 bad data, 4 an assert does "
+        "not hold, 130 interrupted\n"
+        "environment: RLAIF_WORKSPACE, NO_COLOR, ACCESSIBLE, VISUAL, EDITOR, PAGER, "
+        "XDG_DATA_HOME, XDG_CONFIG_HOME\n"
+        "config file: $XDG_CONFIG_HOME/rlaif/config, lines of name = value:\n");
     for (const struct option *o = config_options; o->name; o++)
         buf_addf(out, "  %-21s %s\n", o->name, o->text);
 }
@@ -110,7 +128,8 @@ static int read_config(struct args *args, struct error *err)
 
     free(home);
     buf_init(&text, 0);
-    if (!path || !file_exists(path) || (status = file_read(path, 1 << 16, 0, &text, err)) < 0)
+    if (!path || !file_exists(path) ||
+        (status = file_read(path, 1 << 16, 0, &text, err)) < 0)
         goto out;
     char *rest = text.data;
     while (rest && status == 0) {
@@ -216,7 +235,8 @@ static int unknown_option(const char *word, size_t len, struct error *err)
     for (size_t i = 0; i < N_ROWS; i++)
         if (rows[i].name)
             names[n++] = rows[i].name;
-    error_set(err, ERROR_USAGE, "there is no option \"%.*s\"", (int)(len > 100 ? 100 : len), word);
+    error_set(err, ERROR_USAGE, "there is no option \"%.*s\"",
+              (int)(len > 100 ? 100 : len), word);
     if (len > 2 && len - 2 < sizeof name) {
         memcpy(name, word + 2, len - 2);
         name[len - 2] = '\0';
@@ -238,8 +258,8 @@ static const struct row *find_row(const char *word, size_t len)
 }
 
 /*
- * One word of argv; *i is moved on when the next word is its value. By hand, since getopt_long's
- * struct option and ours have the same name.
+ * One word of argv; *i is moved on when the next word is its value. By hand, since
+ * getopt_long's struct option and ours have the same name.
  */
 static int take_word(struct args *args, int argc, char **argv, int *i, struct error *err)
 {
@@ -251,7 +271,8 @@ static int take_word(struct args *args, int argc, char **argv, int *i, struct er
     }
     size_t len = word[1] == '-' ? strcspn(word, "=") : 2;
     const char *value = word[1] == '-' ? word[len] ? word + len + 1 : NULL
-                                       : word[2] ? word + 2 : NULL;
+                        : word[2]      ? word + 2
+                                       : NULL;
     const struct row *row = find_row(word, len);
     if (!row)
         return unknown_option(word, len, err);
@@ -271,7 +292,8 @@ static int take_word(struct args *args, int argc, char **argv, int *i, struct er
     }
     if (row->value && !value) {
         if (*i + 1 >= argc)
-            return error_set(err, ERROR_USAGE, "%.40s wants a value: %s", word, row->value);
+            return error_set(err, ERROR_USAGE, "%.40s wants a value: %s", word,
+                             row->value);
         value = argv[++*i];
     }
     return take(args, row->code, value, err);

@@ -1,4 +1,5 @@
-/* Lines and scripts without a person in front: data to standard output, talk to standard error. */
+/* Lines and scripts without a person in front: data to standard output, talk to standard
+ * error. */
 #include "config.h"
 
 #include <errno.h>
@@ -18,14 +19,15 @@
 struct batch {
     struct front *front;
     struct sink sink;
-    bool out_failed;  /* standard output cannot be written */
+    bool out_failed; /* standard output cannot be written */
     int out_errno;
     bool error_shown; /* the running line's error was said on standard error */
 };
 
 static void put(struct batch *batch, const char *bytes, size_t len)
 {
-    /* A record is whole or not there: written at once, nothing is kept back in a buffer. */
+    /* A record is whole or not there: written at once, nothing is kept back in a buffer.
+     */
     if (batch->out_failed || write_all(STDOUT_FILENO, bytes, len) == 0)
         return;
     batch->out_failed = true;
@@ -87,7 +89,8 @@ static int on_shell(void *ctx, const char *word, struct error *err)
 
 /* ---- the end: running jobs are waited for ---- */
 
-/* One line at every tenth, or after 30 s: enough for a log, little for a screen reader. */
+/* One line at every tenth, or after 30 s: enough for a log, little for a screen reader.
+ */
 static void say_progress(struct batch *batch, int *last_tenth, double *last_time)
 {
     struct job_snapshot jobs[8];
@@ -103,7 +106,8 @@ static void say_progress(struct batch *batch, int *last_tenth, double *last_time
         *last_tenth = tenth;
         *last_time = now;
         fprintf(stderr, "%%%d %s %llu/%llu %s\n", jobs[i].number, jobs[i].kind,
-                (unsigned long long)jobs[i].done, (unsigned long long)jobs[i].total, jobs[i].note);
+                (unsigned long long)jobs[i].done, (unsigned long long)jobs[i].total,
+                jobs[i].note);
     }
 }
 
@@ -177,8 +181,11 @@ int batch_run(struct front *front)
     size_t n = args->n_steps ? args->n_steps : 1;
     int code = 0;
 
-    batch.sink = (struct sink){.data = on_data, .talk = on_talk, .error = on_error,
-                               .edit = on_edit, .shell = on_shell,
+    batch.sink = (struct sink){.data = on_data,
+                               .talk = on_talk,
+                               .error = on_error,
+                               .edit = on_edit,
+                               .shell = on_shell,
                                .ctx = &batch};
     front->now = front->want = FRONT_BATCH;
     front->wb->front = &batch.sink;

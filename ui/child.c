@@ -15,7 +15,8 @@
 
 #define WORDS_MAX 32
 
-/* Splits "emacs -nw" into words: quotes group, nothing is expanded, no shell ever sees it. */
+/* Splits "emacs -nw" into words: quotes group, nothing is expanded, no shell ever sees
+ * it. */
 static size_t split_words(char *text, char **words)
 {
     size_t n = 0;
@@ -119,8 +120,8 @@ int child_edit(const char *path, struct error *err)
                   strerror(failure));
         error_hint(err, "set EDITOR to one that is installed");
     } else if (ended != 0) {
-        error_set(err, ERROR_FAILED, "the editor %.100s ended with an error; nothing is kept",
-                  words[0]);
+        error_set(err, ERROR_FAILED,
+                  "the editor %.100s ended with an error; nothing is kept", words[0]);
     } else {
         status = 0;
     }

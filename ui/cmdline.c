@@ -1,6 +1,6 @@
 /*
- * The `:` line: the same Readline as the REPL's, fed with keys that curses read, drawn as cells.
- * So history, Ctrl-R and completion are the same in both.
+ * The `:` line: the same Readline as the REPL's, fed with keys that curses read, drawn as
+ * cells. So history, Ctrl-R and completion are the same in both.
  */
 #include "config.h"
 
@@ -161,6 +161,7 @@ void cmdline_draw(struct tui *tui, int y)
         from = shown_at(rl_line_buffer, (size_t)rl_point, at - room + 1);
         at = shown_width(rl_line_buffer + from, (size_t)rl_point - from);
     }
-    draw_text(draw, y, used, room, ROLE_TEXT, rl_line_buffer + from, (size_t)rl_end - from);
+    draw_text(draw, y, used, room, ROLE_TEXT, rl_line_buffer + from,
+              (size_t)rl_end - from);
     draw_cursor(draw, y, used + at);
 }

@@ -51,7 +51,8 @@ static char **as_matches(char **list, size_t start, size_t word_start)
         free(words[1]);
         words[1] = NULL;
         size_t len = strlen(words[0]);
-        rl_completion_append_character = len > 0 && strchr("=/#@.", words[0][len - 1]) ? '\0' : ' ';
+        rl_completion_append_character =
+            len > 0 && strchr("=/#@.", words[0][len - 1]) ? '\0' : ' ';
     }
     return words;
 }
@@ -114,8 +115,8 @@ static void show_matches(char **matches, int n, int longest)
     buf_release(&usage);
 }
 
-void complete_init(struct workbench *wb, void (*show)(void *ctx, char *const *lines, size_t n),
-                   void *ctx)
+void complete_init(struct workbench *wb,
+                   void (*show)(void *ctx, char *const *lines, size_t n), void *ctx)
 {
     workbench = wb;
     show_list = show;

@@ -133,14 +133,16 @@ static void summarise(struct desk *desk)
     struct stats_position p = stats_position(rows, n);
     int len;
     if (isnan(a.agreement))
-        len = snprintf(desk->summary, sizeof desk->summary, "n=%zu, nothing to agree with", n);
+        len = snprintf(desk->summary, sizeof desk->summary,
+                       "n=%zu, nothing to agree with", n);
     else
         len = snprintf(desk->summary, sizeof desk->summary,
-                       "agree %.1f%% (95%% %.1f..%.1f, n=%zu, with %.60s)", 100 * a.agreement,
-                       100 * a.wilson.low, 100 * a.wilson.high, a.used, a.with);
+                       "agree %.1f%% (95%% %.1f..%.1f, n=%zu, with %.60s)",
+                       100 * a.agreement, 100 * a.wilson.low, 100 * a.wilson.high, a.used,
+                       a.with);
     if (!isnan(p.same_position_rate) && len > 0 && (size_t)len < sizeof desk->summary)
-        snprintf(desk->summary + len, sizeof desk->summary - (size_t)len, "  same-pos %.0f%%",
-                 100 * p.same_position_rate);
+        snprintf(desk->summary + len, sizeof desk->summary - (size_t)len,
+                 "  same-pos %.0f%%", 100 * p.same_position_rate);
     free(rows);
 }
 
@@ -153,10 +155,10 @@ void desk_reload(struct desk *desk)
 
     desk->set = workbench_set(desk->wb, NULL, NULL);
     forget_labels(desk);
-    if (desk->set &&
-        (workbench_find_labels(desk->wb, desk->set, desk->wb->last_prompt, NULL, &prompt_id,
-                               &labeler, NULL) == 0 ||
-         workbench_find_labels(desk->wb, desk->set, NULL, NULL, &prompt_id, &labeler, NULL) == 0)) {
+    if (desk->set && (workbench_find_labels(desk->wb, desk->set, desk->wb->last_prompt,
+                                            NULL, &prompt_id, &labeler, NULL) == 0 ||
+                      workbench_find_labels(desk->wb, desk->set, NULL, NULL, &prompt_id,
+                                            &labeler, NULL) == 0)) {
         desk->judging = workbench_judging(desk->wb, desk->set, prompt_id, labeler, NULL);
         desk->labeler = labeler;
         desk->prompt_id = prompt_id;
@@ -186,7 +188,8 @@ void desk_update(struct desk *desk)
         desk->summary_old = true;
 }
 
-const struct label *desk_label(const struct desk *desk, const struct pair *pair, enum order order)
+const struct label *desk_label(const struct desk *desk, const struct pair *pair,
+                               enum order order)
 {
     const struct label *found = NULL;
 

@@ -1,7 +1,7 @@
 /*
- * What the screens look at: the current set, one prompt version's labels by one labeler, a filter,
- * the pair under the cursor. Pointers into the workbench are found again after every command, since a
- * command may have replaced what they point to. Main's thread.
+ * What the screens look at: the current set, one prompt version's labels by one labeler,
+ * a filter, the pair under the cursor. Pointers into the workbench are found again after
+ * every command, since a command may have replaced what they point to. Main's thread.
  */
 #ifndef RLAIF_UI_DESK_H
 #define RLAIF_UI_DESK_H
@@ -11,18 +11,19 @@
 
 struct desk {
     struct workbench *wb;
-    struct set_index *set;     /* NULL: there is none */
-    struct judging *judging;   /* NULL: nothing is labelled */
+    struct set_index *set;       /* NULL: there is none */
+    struct judging *judging;     /* NULL: nothing is labelled */
     char *prompt_name, *labeler; /* of judging; NULL without */
     int64_t prompt_id;
-    struct filter *filter;     /* NULL: all */
+    struct filter *filter; /* NULL: all */
     char *filter_text;
-    size_t *shown, n_shown;    /* indices of the set's pairs; test pairs are not among them */
-    size_t n_test;             /* test pairs left out */
-    size_t cursor;             /* into shown */
-    int pair_num;              /* of the pair under the cursor: stays when the list changes; 0: none */
-    char summary[200];         /* agreement and same position in one line */
-    double looked_at;          /* when summary was made */
+    size_t *shown,
+        n_shown;   /* indices of the set's pairs; test pairs are not among them */
+    size_t n_test; /* test pairs left out */
+    size_t cursor; /* into shown */
+    int pair_num; /* of the pair under the cursor: stays when the list changes; 0: none */
+    char summary[200]; /* agreement and same position in one line */
+    double looked_at;  /* when summary was made */
     bool summary_old;
 };
 
@@ -40,6 +41,7 @@ const struct pair *desk_pair(const struct desk *desk);
 /* What was said of a pair; its reference and tags also without labels. */
 struct judged desk_judged(const struct desk *desk, const struct pair *pair);
 /* The label rows of a pair in an order: the first repeat, NULL: none. */
-const struct label *desk_label(const struct desk *desk, const struct pair *pair, enum order order);
+const struct label *desk_label(const struct desk *desk, const struct pair *pair,
+                               enum order order);
 
 #endif

@@ -11,9 +11,10 @@
 #include "src/base/mem.h"
 #include "src/job/label_run.h"
 
-const char *const section_names[SECTIONS] = {"preamble", "exemplars", "sample", "CoT", "ending"};
-const char *const section_fields[SECTIONS] = {"preamble", "exemplars", "sample", "cot.ending",
-                                              "ending"};
+const char *const section_names[SECTIONS] = {"preamble", "exemplars", "sample", "CoT",
+                                             "ending"};
+const char *const section_fields[SECTIONS] = {"preamble", "exemplars", "sample",
+                                              "cot.ending", "ending"};
 
 void draft_init(struct draft *draft, struct workbench *wb, struct desk *desk)
 {
@@ -48,7 +49,8 @@ void draft_release(struct draft *draft)
         field_release(&draft->fields[i]);
 }
 
-static void section_text(const struct prompt *prompt, enum section section, struct buf *out)
+static void section_text(const struct prompt *prompt, enum section section,
+                         struct buf *out)
 {
     const struct prompt_field *field = prompt_field_find(section_fields[section], NULL);
     buf_init(out, FIELD_BYTES_MAX);
@@ -131,7 +133,8 @@ int draft_load(struct draft *draft, struct error *err)
         return -1;
     }
     bool kept = draft->base && fields_equal(draft, base);
-    /* Another prompt was chosen meanwhile: what somebody typed is never thrown away for that. */
+    /* Another prompt was chosen meanwhile: what somebody typed is never thrown away for
+     * that. */
     if (draft->base && !kept && draft_changed_any(draft)) {
         prompt_free(base);
         prompt_row_release(&row);
@@ -148,7 +151,8 @@ int draft_load(struct draft *draft, struct error *err)
 
 /* ---- parsing and rendering ---- */
 
-/* One field after the other put into the base; NULL with draft->error when one will not do. */
+/* One field after the other put into the base; NULL with draft->error when one will not
+ * do. */
 static struct prompt *apply(struct draft *draft)
 {
     struct prompt *prompt = NULL;
@@ -156,11 +160,14 @@ static struct prompt *apply(struct draft *draft)
 
     for (int i = 0; i <= SECTIONS; i++) {
         bool is_cot = i == SECTIONS;
-        if (is_cot ? draft->cot_on == draft->base->cot_on : !draft_changed(draft, (enum section)i))
+        if (is_cot ? draft->cot_on == draft->base->cot_on
+                   : !draft_changed(draft, (enum section)i))
             continue;
         struct prompt *next =
-            is_cot ? prompt_set(from, "cot.on", draft->cot_on ? "true" : "false", &draft->error)
-                   : prompt_set(from, section_fields[i], field_text(&draft->fields[i]), &draft->error);
+            is_cot ? prompt_set(from, "cot.on", draft->cot_on ? "true" : "false",
+                                &draft->error)
+                   : prompt_set(from, section_fields[i], field_text(&draft->fields[i]),
+                                &draft->error);
         prompt_free(prompt);
         if (!next) {
             draft->bad = is_cot ? SECTION_COT : (enum section)i;
@@ -168,7 +175,8 @@ static struct prompt *apply(struct draft *draft)
         }
         from = prompt = next;
     }
-    if (prompt && prompt_load_exemplars(prompt, draft->wb->builtin_dir, &draft->error) < 0) {
+    if (prompt &&
+        prompt_load_exemplars(prompt, draft->wb->builtin_dir, &draft->error) < 0) {
         prompt_free(prompt);
         draft->bad = SECTION_EXEMPLARS;
         return NULL;
@@ -176,7 +184,8 @@ static struct prompt *apply(struct draft *draft)
     return prompt ? prompt : draft->base;
 }
 
-static size_t render_prompt(struct draft *draft, const struct prompt *prompt, struct rendered *out)
+static size_t render_prompt(struct draft *draft, const struct prompt *prompt,
+                            struct rendered *out)
 {
     struct renderer renderer;
     struct error err = {0};
@@ -274,26 +283,29 @@ void draft_probe_stop(struct draft *draft)
 void draft_probe_forget(struct draft *draft)
 {
     draft_probe_stop(draft);
-    draft->probe.n = draft->probe.n_done = 0;
+    draft->probe.n = draft->probe.n_fresh = 0;
 }
 
-/* What the answers are compared with: the version's labels, or nothing. */
-static void fill_before(struct draft *draft)
+/* The same pairs as long as the same one stands first: answers to an edit that is taken
+ * back are then found in the cache, and old ones stay in sight, dimmed, until they are
+ * replaced. */
+static void pick_pairs(struct draft *draft)
 {
     struct draft_probe *probe = &draft->probe;
     const struct desk *desk = draft->desk;
+    const struct pair *first = desk_pair(desk);
 
-    for (size_t i = 0; i < probe->n; i++) {
-        if (desk->judging)
-            probe->before[i] = desk->judging->rows[probe->pairs[i] - desk->set->list.pairs];
-        else
-            judged_make(&probe->before[i], probe->pairs[i], NULL, 0, false);
-        judged_make(&probe->after[i], probe->pairs[i], NULL, 0, false);
-        probe->done[i] = false;
-        label_list_release(&probe->rows[i]);
-        probe->rows[i] = (struct label_list){0};
+    if (probe->n == 0 || probe->pairs[0] != first) {
+        probe->n = probe_pick(desk->set, desk->judging, first, PROBE_PAIRS, probe->pairs);
+        memset(probe->known, 0, sizeof probe->known);
     }
-    probe->n_done = 0;
+    forget_rows(probe);
+    memset(probe->rows, 0, sizeof probe->rows);
+    memset(probe->fresh, 0, sizeof probe->fresh);
+    probe->n_fresh = 0;
+    /* What the answers are compared with: the version's labels, or nothing. */
+    for (size_t i = 0; i < probe->n; i++)
+        probe->before[i] = desk_judged(desk, probe->pairs[i]);
 }
 
 /* The open model; without one whoever labelled the set, if that is a simulation. */
@@ -316,7 +328,8 @@ void draft_probe_start(struct draft *draft)
     probe->note[0] = '\0';
     if (!draft->prompt || !desk->set)
         return;
-    struct prompt *copy = prompt_parse(draft->prompt->yaml, draft->prompt->yaml_len, "draft", &err);
+    struct prompt *copy =
+        prompt_parse(draft->prompt->yaml, draft->prompt->yaml_len, "draft", &err);
     if (!copy || prompt_load_exemplars(copy, draft->wb->builtin_dir, &err) < 0) {
         prompt_free(copy);
         error_format(&err, probe->note, sizeof probe->note);
@@ -328,11 +341,13 @@ void draft_probe_start(struct draft *draft)
         return;
     }
     snprintf(probe->labeler, sizeof probe->labeler, "%s", labeler_name(labeler));
-    probe->n = probe_pick(desk->set, desk->judging, desk_pair(desk), PROBE_PAIRS, probe->pairs);
-    fill_before(draft);
+    pick_pairs(draft);
     probe->stale = false;
     struct label_run_config config = {
-        .labeler = labeler, .pairs = probe->pairs, .n = probe->n, .probe = true,
+        .labeler = labeler,
+        .pairs = probe->pairs,
+        .n = probe->n,
+        .probe = true,
         .ctx = (void *)(uintptr_t)probe->serial,
     };
     probe->job = label_run_start(draft->wb->jobs, &config, "probe of the draft");
@@ -348,11 +363,13 @@ static void take_row(struct draft_probe *probe, const struct label *row)
         size_t n = probe->rows[i].n < 64 ? probe->rows[i].n : 64;
         for (size_t k = 0; k < n; k++)
             rows[k] = &probe->rows[i].labels[k];
-        judged_make(&probe->after[i], probe->pairs[i], rows, n, false);
-        if (probe->after[i].asked[0] && probe->after[i].asked[1] && !probe->done[i]) {
-            probe->done[i] = true;
-            probe->n_done++;
-        }
+        struct judged now;
+        judged_make(&now, probe->pairs[i], rows, n, false);
+        if (!now.asked[0] || !now.asked[1])
+            continue;
+        probe->after[i] = now;
+        probe->n_fresh += !probe->fresh[i];
+        probe->known[i] = probe->fresh[i] = true;
     }
 }
 

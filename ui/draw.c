@@ -53,7 +53,8 @@ static void set_role(const struct draw *draw, enum role role)
         attr_set(looks[role].plain_attr, 0, NULL);
 }
 
-/* Rows and columns outside the screen take nothing; what begins left of it is not shown. */
+/* Rows and columns outside the screen take nothing; what begins left of it is not shown.
+ */
 static int room(const struct draw *draw, int y, int x, int width)
 {
     if (y < 0 || y >= draw->rows || x < 0 || x >= draw->columns || width <= 0)
@@ -61,7 +62,8 @@ static int room(const struct draw *draw, int y, int x, int width)
     return width < draw->columns - x ? width : draw->columns - x;
 }
 
-/* Sanitised bytes as cells. In a locale without UTF-8 a character becomes as many ? as it is wide. */
+/* Sanitised bytes as cells. In a locale without UTF-8 a character becomes as many ? as it
+ * is wide. */
 static void put(const struct draw *draw, int y, int x, const char *text, size_t len)
 {
     if (draw->utf8) {
@@ -83,8 +85,8 @@ static void put(const struct draw *draw, int y, int x, const char *text, size_t 
     }
 }
 
-int draw_text(const struct draw *draw, int y, int x, int width, enum role role, const char *text,
-              size_t len)
+int draw_text(const struct draw *draw, int y, int x, int width, enum role role,
+              const char *text, size_t len)
 {
     int columns = room(draw, y, x, width);
     struct buf clean;
@@ -115,7 +117,8 @@ int draw_text(const struct draw *draw, int y, int x, int width, enum role role, 
     return used;
 }
 
-int draw_str(const struct draw *draw, int y, int x, int width, enum role role, const char *text)
+int draw_str(const struct draw *draw, int y, int x, int width, enum role role,
+             const char *text)
 {
     return draw_text(draw, y, x, width, role, text, strlen(text));
 }
@@ -149,13 +152,16 @@ void draw_fill(const struct draw *draw, int y, int x, int width, enum role role)
     if (columns == 0)
         return;
     set_role(draw, role);
-    mvhline(y, x, ' ' | (draw->color ? COLOR_PAIR(looks[role].color >= 0 ? role : 0) : 0) |
-                      (draw->color ? looks[role].attr : looks[role].plain_attr), columns);
+    mvhline(y, x,
+            ' ' | (draw->color ? COLOR_PAIR(looks[role].color >= 0 ? role : 0) : 0) |
+                (draw->color ? looks[role].attr : looks[role].plain_attr),
+            columns);
     attr_set(A_NORMAL, 0, NULL);
 }
 
 /* A box character with its ASCII twin. */
-static void put_line(const struct draw *draw, int y, int x, const wchar_t *line, char ascii)
+static void put_line(const struct draw *draw, int y, int x, const wchar_t *line,
+                     char ascii)
 {
     if (y < 0 || y >= draw->rows || x < 0 || x >= draw->columns)
         return;
@@ -188,7 +194,8 @@ void draw_down(const struct draw *draw, int y, int x, int height)
     attr_set(A_NORMAL, 0, NULL);
 }
 
-void draw_bar(const struct draw *draw, int y, int x, int width, double share, enum role role)
+void draw_bar(const struct draw *draw, int y, int x, int width, double share,
+              enum role role)
 {
     int columns = room(draw, y, x, width);
     int full = isnan(share) ? 0 : (int)lround(share * width);
@@ -198,7 +205,8 @@ void draw_bar(const struct draw *draw, int y, int x, int width, double share, en
         if (isnan(share))
             mvaddch(y, x + i, '?');
         else
-            put_line(draw, y, x + i, i < full ? L"\u2588" : L"\u00b7", i < full ? '#' : '.');
+            put_line(draw, y, x + i, i < full ? L"\u2588" : L"\u00b7",
+                     i < full ? '#' : '.');
     }
     attr_set(A_NORMAL, 0, NULL);
 }
@@ -222,8 +230,8 @@ struct rect draw_box(const struct draw *draw, struct rect area, const char *titl
     return inner;
 }
 
-int draw_wrapped(const struct draw *draw, struct rect area, enum role role, const char *text,
-                 size_t len, int top)
+int draw_wrapped(const struct draw *draw, struct rect area, enum role role,
+                 const char *text, size_t len, int top)
 {
     struct wrap wrap = {0};
 
@@ -249,7 +257,8 @@ void draw_dump(const struct draw *draw, struct buf *out)
             wchar_t text[CCHARW_MAX + 1];
             attr_t attr;
             short pair;
-            if (mvin_wch(y, x, &cell) == ERR || getcchar(&cell, text, &attr, &pair, NULL) == ERR)
+            if (mvin_wch(y, x, &cell) == ERR ||
+                getcchar(&cell, text, &attr, &pair, NULL) == ERR)
                 continue;
             /* The right half of a wide character holds it once more, or nothing. */
             int width = wcwidth(text[0]);
@@ -268,4 +277,3 @@ void draw_dump(const struct draw *draw, struct buf *out)
         buf_addc(out, '\n');
     }
 }
-

@@ -77,7 +77,8 @@ void field_set(struct field *field, const char *text, size_t len)
 /* ---- change and undo ---- */
 
 /* text[at..at+n_out) becomes in[0..n_in). */
-static void splice(struct field *field, size_t at, size_t n_out, const char *in, size_t n_in)
+static void splice(struct field *field, size_t at, size_t n_out, const char *in,
+                   size_t n_in)
 {
     struct buf next;
     buf_init(&next, FIELD_BYTES_MAX + 1);
@@ -89,22 +90,24 @@ static void splice(struct field *field, size_t at, size_t n_out, const char *in,
     field->text = next;
 }
 
-static void change(struct field *field, size_t at, size_t n_out, const char *in, size_t n_in,
-                   bool joins)
+static void change(struct field *field, size_t at, size_t n_out, const char *in,
+                   size_t n_in, bool joins)
 {
     struct field_edit *last = field->done > 0 ? &field->edits[field->done - 1] : NULL;
 
     if (field->text.len - n_out + n_in >= FIELD_BYTES_MAX || (n_out == 0 && n_in == 0))
         return;
     forget(field, field->done);
-    if (joins && field->open_edit && last && n_out == 0 && last->at + last->n_inserted == at) {
+    if (joins && field->open_edit && last && n_out == 0 &&
+        last->at + last->n_inserted == at) {
         last->inserted = xrealloc(last->inserted, last->n_inserted + n_in);
         memcpy(last->inserted + last->n_inserted, in, n_in);
         last->n_inserted += n_in;
     } else {
         if (field->n_edits == EDITS_MAX) {
             edit_free(&field->edits[0]);
-            memmove(field->edits, field->edits + 1, (EDITS_MAX - 1) * sizeof *field->edits);
+            memmove(field->edits, field->edits + 1,
+                    (EDITS_MAX - 1) * sizeof *field->edits);
             field->n_edits--;
         }
         field->edits = array_grow(field->edits, field->n_edits, &field->cap_edits,
@@ -200,11 +203,13 @@ static size_t before(const struct field *field, size_t at)
         return 0;
     if (field->text.data[at - 1] == '\n')
         return at - 1;
-    /* Far enough that a letter with its marks cannot be cut, near enough for a line of 1 MB. */
+    /* Far enough that a letter with its marks cannot be cut, near enough for a line of 1
+     * MB. */
     size_t far = at > 400 ? at - 400 : 0;
     while (start > far && field->text.data[start - 1] != '\n')
         start--;
-    while (start > 0 && start == far && ((unsigned char)field->text.data[start] & 0xc0) == 0x80)
+    while (start > 0 && start == far &&
+           ((unsigned char)field->text.data[start] & 0xc0) == 0x80)
         start++;
     for (i = start; i < at;) {
         size_t next = after(field, i);
@@ -223,7 +228,8 @@ void field_backspace(struct field *field)
 
 void field_delete(struct field *field)
 {
-    change(field, field->cursor, after(field, field->cursor) - field->cursor, NULL, 0, false);
+    change(field, field->cursor, after(field, field->cursor) - field->cursor, NULL, 0,
+           false);
 }
 
 void field_kill_to_end(struct field *field)
@@ -329,7 +335,8 @@ static void move_rows(struct field *field, int width, long rows)
     size_t len = line->end - line->begin;
     size_t at = shown_at(field->text.data + line->begin, len, goal);
     /* The end of a broken row is the start of the next: stay on this one. */
-    if (at == len && len > 0 && (size_t)to + 1 < wrap.n && wrap.rows[to + 1].begin == line->end)
+    if (at == len && len > 0 && (size_t)to + 1 < wrap.n &&
+        wrap.rows[to + 1].begin == line->end)
         at = before(field, line->end) - line->begin;
     move_to(field, line->begin + at);
     field->goal = goal;

@@ -20,11 +20,16 @@ static const struct {
     const char *keys;
     void (*run)(struct field *field);
 } plain[] = {
-    {"Left C-b", field_left},          {"Right C-f", field_right},
-    {"S-Left", field_word_left},       {"S-Right", field_word_right},
-    {"Backspace", field_backspace},    {"Del C-d", field_delete},
-    {"C-k", field_kill_to_end},        {"C-u", field_kill_to_start},
-    {"C-w", field_kill_word},          {"C-_", undo},
+    {"Left C-b", field_left},
+    {"Right C-f", field_right},
+    {"S-Left", field_word_left},
+    {"S-Right", field_word_right},
+    {"Backspace", field_backspace},
+    {"Del C-d", field_delete},
+    {"C-k", field_kill_to_end},
+    {"C-u", field_kill_to_start},
+    {"C-w", field_kill_word},
+    {"C-_", undo},
     {"C-r", redo},
 };
 

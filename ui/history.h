@@ -1,6 +1,6 @@
 /*
- * The lines that were typed: one file in each workspace, without doubles, shared by REPL and TUI
- * through Readline's history list. Main's thread.
+ * The lines that were typed: one file in each workspace, without doubles, shared by REPL
+ * and TUI through Readline's history list. Main's thread.
  */
 #ifndef RLAIF_UI_HISTORY_H
 #define RLAIF_UI_HISTORY_H

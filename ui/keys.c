@@ -21,19 +21,19 @@ static const struct {
     const char *name;
     const char *bytes; /* as Readline knows it; NULL: it does not */
 } specials[] = {
-    {KEY_UP, "Up", "\033[A"},        {KEY_DOWN, "Down", "\033[B"},
-    {KEY_RIGHT, "Right", "\033[C"},  {KEY_LEFT, "Left", "\033[D"},
-    {KEY_HOME, "Home", "\033[H"},    {KEY_END, "End", "\033[F"},
-    {KEY_PPAGE, "PgUp", NULL},       {KEY_NPAGE, "PgDn", NULL},
-    {KEY_DC, "Del", "\033[3~"},      {KEY_BACKSPACE, "Backspace", "\177"},
-    {KEY_BTAB, "S-Tab", NULL},       {KEY_ENTER, "Enter", "\r"},
-    {KEY_F(1), "F1", NULL},          {KEY_F(2), "F2", NULL},
-    {KEY_F(3), "F3", NULL},          {KEY_F(4), "F4", NULL},
-    {KEY_F(5), "F5", NULL},          {KEY_F(6), "F6", NULL},
-    {KEY_F(7), "F7", NULL},          {KEY_F(8), "F8", NULL},
-    {KEY_F(9), "F9", NULL},          {KEY_F(10), "F10", NULL},
-    {KEY_RESIZE, "Resize", NULL},    {KEY_SLEFT, "S-Left", NULL},
-    {KEY_SRIGHT, "S-Right", NULL},   {KEY_IC, "Ins", NULL},
+    {KEY_UP, "Up", "\033[A"},       {KEY_DOWN, "Down", "\033[B"},
+    {KEY_RIGHT, "Right", "\033[C"}, {KEY_LEFT, "Left", "\033[D"},
+    {KEY_HOME, "Home", "\033[H"},   {KEY_END, "End", "\033[F"},
+    {KEY_PPAGE, "PgUp", NULL},      {KEY_NPAGE, "PgDn", NULL},
+    {KEY_DC, "Del", "\033[3~"},     {KEY_BACKSPACE, "Backspace", "\177"},
+    {KEY_BTAB, "S-Tab", NULL},      {KEY_ENTER, "Enter", "\r"},
+    {KEY_F(1), "F1", NULL},         {KEY_F(2), "F2", NULL},
+    {KEY_F(3), "F3", NULL},         {KEY_F(4), "F4", NULL},
+    {KEY_F(5), "F5", NULL},         {KEY_F(6), "F6", NULL},
+    {KEY_F(7), "F7", NULL},         {KEY_F(8), "F8", NULL},
+    {KEY_F(9), "F9", NULL},         {KEY_F(10), "F10", NULL},
+    {KEY_RESIZE, "Resize", NULL},   {KEY_SLEFT, "S-Left", NULL},
+    {KEY_SRIGHT, "S-Right", NULL},  {KEY_IC, "Ins", NULL},
 };
 #define N_SPECIALS (sizeof specials / sizeof *specials)
 
@@ -144,7 +144,8 @@ bool key_parse(const char *name, size_t len, struct key *out)
             return true;
         }
     for (size_t i = 0; i < N_SPECIALS; i++)
-        if (strlen(specials[i].name) == len && strncmp(specials[i].name, name, len) == 0) {
+        if (strlen(specials[i].name) == len &&
+            strncmp(specials[i].name, name, len) == 0) {
             name_special(out, specials[i].code);
             return true;
         }

@@ -1,6 +1,7 @@
 /*
- * Keys as names: "j", "Down", "C-s", "F2", "Tab". Tables of keys are written in these names, so
- * that help shows what is really bound. Reads what the terminal has, never waits.
+ * Keys as names: "j", "Down", "C-s", "F2", "Tab". Tables of keys are written in these
+ * names, so that help shows what is really bound. Reads what the terminal has, never
+ * waits.
  */
 #ifndef RLAIF_UI_KEYS_H
 #define RLAIF_UI_KEYS_H
@@ -11,8 +12,8 @@
 #include "src/base/buf.h"
 
 struct key {
-    char name[16];  /* of the key */
-    char text[5];   /* the character's UTF-8 when it is a printable one, else "" */
+    char name[16]; /* of the key */
+    char text[5];  /* the character's UTF-8 when it is a printable one, else "" */
 };
 
 enum input_kind { INPUT_NONE, INPUT_KEY, INPUT_PASTE, INPUT_END };

@@ -1,4 +1,5 @@
-/* rlaif: the program. Reads the command line, opens the workspace, hands over to a front end. */
+/* rlaif: the program. Reads the command line, opens the workspace, hands over to a front
+ * end. */
 #include "config.h"
 
 #include <errno.h>
@@ -51,8 +52,8 @@ static int say_version(void)
     }
     engine_build_info(cache, &info);
     free(cache);
-    snprintf(text, sizeof text, "rlaif %s\nBLIS %s, kernel %s (%s), SIMD %s\n", PACKAGE_VERSION,
-             info.blis_version, info.kernel, info.chosen_by, info.simd);
+    snprintf(text, sizeof text, "rlaif %s\nBLIS %s, kernel %s (%s), SIMD %s\n",
+             PACKAGE_VERSION, info.blis_version, info.kernel, info.chosen_by, info.simd);
     return print_and_end(text);
 }
 
@@ -70,15 +71,20 @@ static int say_help(void)
 static void open_standard_streams(void)
 {
     for (int fd = 0; fd < 3; fd++)
-        if (lseek(fd, 0, SEEK_CUR) < 0 && errno == EBADF && !freopen("/dev/null", fd ? "w" : "r",
-                                                   fd == 0 ? stdin : fd == 1 ? stdout : stderr))
+        if (lseek(fd, 0, SEEK_CUR) < 0 && errno == EBADF &&
+            !freopen("/dev/null", fd ? "w" : "r",
+                     fd == 0   ? stdin
+                     : fd == 1 ? stdout
+                               : stderr))
             _exit(ERROR_FAILED);
 }
 
 static int run(const struct args *args)
 {
-    struct front front = {.args = args, .plain = args->plain, .utf8 = term_is_utf8() && !args->ascii};
-    bool interactive = args->n_steps == 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    struct front front = {
+        .args = args, .plain = args->plain, .utf8 = term_is_utf8() && !args->ascii};
+    bool interactive =
+        args->n_steps == 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     struct workbench_options options = {
         .dir = *args->workspace ? args->workspace : NULL,
         .model_path = *args->model ? args->model : NULL,

@@ -68,7 +68,8 @@ static size_t count_held(const struct overlay *overlay)
 static struct rect place(const struct tui *tui)
 {
     int rows = (int)tui->overlay.n_lines + 2, most = tui->draw.rows - 3;
-    struct rect area = {.y = 1, .x = 0, .h = rows < most ? rows : most, .w = tui->draw.columns};
+    struct rect area = {
+        .y = 1, .x = 0, .h = rows < most ? rows : most, .w = tui->draw.columns};
 
     if (area.h < 3)
         return (struct rect){0, 0, tui->draw.rows, tui->draw.columns};
@@ -103,8 +104,8 @@ void overlay_draw(struct tui *tui)
         if (!line_holds(overlay, overlay->lines[i]))
             continue;
         if (at >= overlay->top && at < overlay->top + height)
-            draw_str(&tui->draw, inner.y + (int)(at - overlay->top), inner.x, inner.w, ROLE_TEXT,
-                     overlay->lines[i] ? overlay->lines[i] : "");
+            draw_str(&tui->draw, inner.y + (int)(at - overlay->top), inner.x, inner.w,
+                     ROLE_TEXT, overlay->lines[i] ? overlay->lines[i] : "");
         at++;
     }
 }
@@ -187,14 +188,17 @@ static void add_key_line(struct tui *tui, const char *keys, const char *text)
     buf_release(&line);
 }
 
-/* The key of a command on a screen, from "bench:e prompt:C-s"; false: it has none there. */
-static bool command_key(const struct command *row, const char *view, char *out, size_t size)
+/* The key of a command on a screen, from "bench:e prompt:C-s"; false: it has none there.
+ */
+static bool command_key(const struct command *row, const char *view, char *out,
+                        size_t size)
 {
     size_t len = strlen(view);
 
     for (const char *at = row->tui_keys; at && *at;) {
         size_t n = strcspn(at, " ");
-        if (n > len + 1 && strncmp(at, view, len) == 0 && at[len] == ':' && n - len - 1 < size) {
+        if (n > len + 1 && strncmp(at, view, len) == 0 && at[len] == ':' &&
+            n - len - 1 < size) {
             memcpy(out, at + len + 1, n - len - 1);
             out[n - len - 1] = '\0';
             return true;
@@ -204,18 +208,16 @@ static bool command_key(const struct command *row, const char *view, char *out, 
     return false;
 }
 
-static const struct view_ops *const views[] = {&view_bench, &view_prompt};
-
 /* Every key of the screen that is on, then those of all screens, then the commands. */
-void overlay_help(struct tui *tui, const struct key_row *global)
+void overlay_help(struct tui *tui)
 {
-    const struct view_ops *ops = views[tui->current];
+    const struct view_ops *ops = tui_view(tui);
     char key[16];
 
     overlay_open(tui, ops->title, true);
     for (const struct key_row *row = ops->keys; row->keys; row++)
         add_key_line(tui, row->keys, row->text);
-    for (const struct key_row *row = global; row->keys; row++)
+    for (const struct key_row *row = tui_keys; row->keys; row++)
         add_key_line(tui, row->keys, row->text);
     overlay_add(tui, " ", 1);
     for (size_t i = 0; i < command_count(); i++) {
@@ -223,8 +225,8 @@ void overlay_help(struct tui *tui, const struct key_row *global)
         struct buf line;
         buf_init(&line, 0);
         bool has_key = command_key(row, ops->name, key, sizeof key);
-        buf_addf(&line, " %-6s :%s%s%s", has_key ? key : "", row->verb, row->noun ? " " : "",
-                 row->noun ? row->noun : "");
+        buf_addf(&line, " %-6s :%s%s%s", has_key ? key : "", row->verb,
+                 row->noun ? " " : "", row->noun ? row->noun : "");
         if (line.len < 30)
             buf_fill(&line, ' ', 30 - line.len);
         buf_addf(&line, "  %s", row->text);

@@ -21,10 +21,10 @@
 struct repl {
     struct front *front;
     struct sink sink;
-    bool installed;   /* Readline has the terminal */
+    bool installed; /* Readline has the terminal */
     bool welcomed;
-    bool asking;      /* "leave while jobs run?" waits for y or n */
-    char *kept;       /* a half-typed line while the TUI is on */
+    bool asking; /* "leave while jobs run?" waits for y or n */
+    char *kept;  /* a half-typed line while the TUI is on */
     int kept_point;
     double last_interrupt; /* when Ctrl-C was pressed on an empty line */
 };
@@ -34,7 +34,8 @@ static struct repl *repl;
 
 /* ---- what is printed ---- */
 
-/* Lines that arrive while a command is being typed go above it; the typed text stays whole. */
+/* Lines that arrive while a command is being typed go above it; the typed text stays
+ * whole. */
 static void print_above(const char *bytes, size_t len)
 {
     bool editing = repl->installed && !RL_ISSTATE(RL_STATE_DONE);
@@ -98,10 +99,12 @@ static void show_data(const char *bytes, size_t len)
     struct term_size size = term_size();
     struct buf clean;
 
-    /* JSON escapes for itself; everything else is made harmless once more on its way out. */
+    /* JSON escapes for itself; everything else is made harmless once more on its way out.
+     */
     buf_init(&clean, (size_t)1 << 30);
     text_sanitise(&clean, bytes, len, TEXT_LINES);
-    if (repl->front->plain || count_rows(buf_str(&clean), clean.len, size.columns) < size.rows ||
+    if (repl->front->plain ||
+        count_rows(buf_str(&clean), clean.len, size.columns) < size.rows ||
         repl->installed || child_page(buf_str(&clean), clean.len) < 0)
         print_above(buf_str(&clean), clean.len);
     buf_release(&clean);
@@ -187,7 +190,8 @@ static int key_hint(int count, int key)
     (void)key;
     buf_init(&hint, 0);
     command_hint(repl->front->wb, rl_line_buffer, &hint);
-    char *line = xasprintf("%s", hint.len ? buf_str(&hint) : "help lists the commands, Tab completes");
+    char *line = xasprintf("%s", hint.len ? buf_str(&hint)
+                                          : "help lists the commands, Tab completes");
     on_list(NULL, &line, 1);
     free(line);
     buf_release(&hint);
@@ -258,7 +262,8 @@ static void run_line(const char *line)
         on_talk(NULL, "stopped; what was done is kept");
     cancel_clear(front->wb);
     /* `quit` asks too. */
-    if (front->done && front->wb->quit && jobs_active(front->wb->jobs) && !signals_exit_code()) {
+    if (front->done && front->wb->quit && jobs_active(front->wb->jobs) &&
+        !signals_exit_code()) {
         front->done = front->wb->quit = false;
         repl->asking = true;
     }
@@ -266,7 +271,8 @@ static void run_line(const char *line)
 
 static void on_line(char *line)
 {
-    /* Readline has given the terminal back: commands, editors and pagers find it as it was. */
+    /* Readline has given the terminal back: commands, editors and pagers find it as it
+     * was. */
     repl->installed = false;
     signals_catch_stop(false);
     if (!line) {
@@ -423,8 +429,11 @@ struct end repl_new(struct front *front)
 {
     repl = xcalloc(1, sizeof *repl);
     repl->front = front;
-    repl->sink = (struct sink){.data = on_data, .talk = on_talk, .error = on_error,
-                               .edit = on_edit, .shell = on_shell,
+    repl->sink = (struct sink){.data = on_data,
+                               .talk = on_talk,
+                               .error = on_error,
+                               .edit = on_edit,
+                               .shell = on_shell,
                                .ctx = repl};
     rl_readline_name = "rlaif";
     /* LINES and COLUMNS in the environment would stop curses from following a resize. */

@@ -35,7 +35,8 @@ static int want(struct front *front, enum front_end which, struct error *err)
     return 0;
 }
 
-int shell_word(struct front *front, const struct sink *sink, const char *word, struct error *err)
+int shell_word(struct front *front, const struct sink *sink, const char *word,
+               struct error *err)
 {
     if (strcmp(word, "tui") == 0)
         return want(front, FRONT_TUI, err);
@@ -55,7 +56,8 @@ int shell_word(struct front *front, const struct sink *sink, const char *word, s
 
 /* ---- lines ---- */
 
-int front_run(struct front *front, const char *line, const struct sink *sink, bool keep_going)
+int front_run(struct front *front, const char *line, const struct sink *sink,
+              bool keep_going)
 {
     struct error err = {0};
     int code = command_run(front->wb, line, sink, keep_going, &err);
@@ -66,7 +68,8 @@ int front_run(struct front *front, const char *line, const struct sink *sink, bo
 
 /* ---- scripts ---- */
 
-/* One line without its newline; 1: the end. A NUL or a line of more than 1 MiB is an error. */
+/* One line without its newline; 1: the end. A NUL or a line of more than 1 MiB is an
+ * error. */
 static int read_line(FILE *in, const char *name, long number, char **line, size_t *cap,
                      struct error *err)
 {
@@ -77,14 +80,15 @@ static int read_line(FILE *in, const char *name, long number, char **line, size_
         return error_at_line(err, name, number, 0, "the line is longer than 1 MiB");
     size_t len = strlen(*line);
     if (len != (size_t)n)
-        return error_at_line(err, name, number, (int64_t)len + 1, "the line holds a NUL byte");
+        return error_at_line(err, name, number, (int64_t)len + 1,
+                             "the line holds a NUL byte");
     while (len > 0 && strchr("\r\n", (*line)[len - 1]))
         (*line)[--len] = '\0';
     return 0;
 }
 
-int script_run(struct front *front, const char *path, const struct sink *sink, bool keep_going,
-               struct error *err)
+int script_run(struct front *front, const char *path, const struct sink *sink,
+               bool keep_going, struct error *err)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     char *line = NULL;
@@ -121,7 +125,8 @@ int script_run(struct front *front, const char *path, const struct sink *sink, b
             if (code == 0)
                 code = status;
             if (err)
-                error_at_line(err, front->file, front->line, 0, "the script stopped at this line");
+                error_at_line(err, front->file, front->line, 0,
+                              "the script stopped at this line");
             if (!keep_going || status == ERROR_CANCELLED)
                 break;
         }

@@ -69,7 +69,8 @@ static void on_signal(int number)
         return;
     case SIGTERM:
     case SIGHUP: {
-        /* A command that does not hear the token must not keep a closed terminal's process. */
+        /* A command that does not hear the token must not keep a closed terminal's
+         * process. */
         struct itimerval soon = {.it_value = {1, 700000}};
         setitimer(ITIMER_REAL, &soon, NULL);
         atomic_store(&exit_code, 128 + number);
@@ -97,7 +98,8 @@ static void on_bus(int number)
 {
     (void)number;
     term_emergency();
-    say("rlaif: a mapped file was cut short while it was read (the model file, most likely); "
+    say("rlaif: a mapped file was cut short while it was read (the model file, most "
+        "likely); "
         "nothing stored is lost\n");
     _exit(3);
 }
@@ -105,7 +107,8 @@ static void on_bus(int number)
 static void on_crash(int number)
 {
     term_emergency();
-    say("rlaif: the program broke; the workspace keeps everything that was acknowledged\n");
+    say("rlaif: the program broke; the workspace keeps everything that was "
+        "acknowledged\n");
     signal(number, SIG_DFL);
     raise(number);
 }

@@ -1,7 +1,8 @@
 /*
- * Signals, all taken by the main thread: a handler notes what came and writes a byte to a pipe
- * that the event loop polls. Ctrl-C sets the cancel token at once, since the command that it is
- * meant for is running on this very thread. A crash puts the terminal back before it ends.
+ * Signals, all taken by the main thread: a handler notes what came and writes a byte to a
+ * pipe that the event loop polls. Ctrl-C sets the cancel token at once, since the command
+ * that it is meant for is running on this very thread. A crash puts the terminal back
+ * before it ends.
  */
 #ifndef RLAIF_UI_SIGNALS_H
 #define RLAIF_UI_SIGNALS_H
@@ -12,15 +13,16 @@
 
 enum signal_bits {
     SIGNAL_INT = 1 << 0,
-    SIGNAL_END = 1 << 1,    /* TERM or HUP: signals_exit_code says which */
+    SIGNAL_END = 1 << 1, /* TERM or HUP: signals_exit_code says which */
     SIGNAL_RESIZE = 1 << 2,
-    SIGNAL_STOP = 1 << 3,   /* Ctrl-Z */
+    SIGNAL_STOP = 1 << 3, /* Ctrl-Z */
     SIGNAL_CONT = 1 << 4,
 };
 
 /* Before any thread is started: threads must not take signals that are main's. */
 void signals_block(void);
-/* Installs the handlers and lets signals come in. interrupt outlives the program's run. */
+/* Installs the handlers and lets signals come in. interrupt outlives the program's run.
+ */
 void signals_start(struct cancel *interrupt);
 /* The token to cancel by Ctrl-C from now on; NULL: none. */
 void signals_interrupts(struct cancel *interrupt);
@@ -31,7 +33,8 @@ unsigned signals_take(void);
 int signals_exit_code(void);
 /* Ends the program when this many Ctrl-C came without being taken: 0 never. */
 void signals_force_after(int count);
-/* Whether Ctrl-Z is a note for the loop (a line is being edited) or stops the process at once. */
+/* Whether Ctrl-Z is a note for the loop (a line is being edited) or stops the process at
+ * once. */
 void signals_catch_stop(bool on);
 /* Stops the whole process group, as Ctrl-Z does, and returns when it goes on. */
 void signals_stop_now(void);

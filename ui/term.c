@@ -46,8 +46,8 @@ void term_screen(bool on)
     n_exit_bytes = 0;
     if (!on)
         return;
-    int n = snprintf(exit_bytes, sizeof exit_bytes, "\033[?2004l%s%s%s", capability("sgr0"),
-                     capability("cnorm"), capability("rmcup"));
+    int n = snprintf(exit_bytes, sizeof exit_bytes, "\033[?2004l%s%s%s",
+                     capability("sgr0"), capability("cnorm"), capability("rmcup"));
     n_exit_bytes = n > 0 && (size_t)n < sizeof exit_bytes ? (size_t)n : 0;
 }
 
@@ -70,7 +70,8 @@ struct term_size term_size(void)
     struct winsize size;
     struct term_size out = {24, 80};
 
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 &&
+        size.ws_col > 0)
         out = (struct term_size){size.ws_row, size.ws_col};
     return out;
 }
@@ -89,7 +90,8 @@ bool term_is_utf8(void)
     return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-/* The terminal's entry is asked for a way to move the cursor: newterm succeeds on `dumb` too. */
+/* The terminal's entry is asked for a way to move the cursor: newterm succeeds on `dumb`
+ * too. */
 static bool can_move(void)
 {
     int status;

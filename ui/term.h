@@ -1,6 +1,6 @@
 /*
- * The terminal's state: saved at start, put back on every way out, crashes included. Main's
- * thread, but for term_emergency, which a signal handler may call on any thread.
+ * The terminal's state: saved at start, put back on every way out, crashes included.
+ * Main's thread, but for term_emergency, which a signal handler may call on any thread.
  */
 #ifndef RLAIF_UI_TERM_H
 #define RLAIF_UI_TERM_H
@@ -25,7 +25,8 @@ struct term_size term_size(void);
 void term_flow_off(void);
 /* True when the locale's characters are UTF-8. */
 bool term_is_utf8(void);
-/* True when TERM names a terminal that can move its cursor, and all three streams allow it. */
+/* True when TERM names a terminal that can move its cursor, and all three streams allow
+ * it. */
 bool term_can_tui(void);
 /* False on dumb and unknown terminals: Readline would do no better than plain lines. */
 bool term_can_edit(void);

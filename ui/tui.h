@@ -1,6 +1,6 @@
 /*
- * The full screen: which view is on, overlays, the `:` line, the log line. Views and the test
- * driver see this. Main's thread.
+ * The full screen: which view is on, overlays, the `:` line, the log line. Views and the
+ * test driver see this. Main's thread.
  */
 #ifndef RLAIF_UI_TUI_H
 #define RLAIF_UI_TUI_H
@@ -19,9 +19,9 @@
 /* A box of lines above the view: answers, help, completions. */
 struct overlay {
     bool on;
-    bool filters;      /* letters narrow the lines */
+    bool filters; /* letters narrow the lines */
     char *title;
-    char **lines;      /* sanitised */
+    char **lines; /* sanitised */
     size_t n_lines, cap;
     size_t top;
     char filter[40];
@@ -34,24 +34,24 @@ struct tui {
     struct draw draw;
     struct keys keys;
     struct desk desk;
-    void *screen;              /* curses' SCREEN, NULL: never on */
+    void *screen; /* curses' SCREEN, NULL: never on */
     bool on;
-    int saved_stderr;          /* standard error, while it goes to the log */
+    int saved_stderr; /* standard error, while it goes to the log */
     void *views[TUI_SCREENS];
     int current;
     struct overlay overlay;
-    bool running;              /* a command line runs: its answer is collected */
-    struct buf answer;         /* what it printed */
-    bool quiet;                /* its answer is not shown */
-    char *log;                 /* the last command line */
-    char message[400];         /* until the next key */
+    bool running;      /* a command line runs: its answer is collected */
+    struct buf answer; /* what it printed */
+    bool quiet;        /* its answer is not shown */
+    char *log;         /* the last command line */
+    char message[400]; /* until the next key */
     bool message_bad;
-    bool prefix;               /* Ctrl-X was pressed */
-    bool command_line;         /* the `:` line is open */
+    bool prefix;       /* Ctrl-X was pressed */
+    bool command_line; /* the `:` line is open */
     bool dirty;
     double last_draw;
-    uint64_t generation;       /* of the workbench, as last seen */
-    uint64_t labels;           /* label messages since then */
+    uint64_t generation; /* of the workbench, as last seen */
+    uint64_t labels;     /* label messages since then */
     double last_interrupt;
     long frames;
 };
@@ -59,7 +59,8 @@ struct tui {
 struct tui *tui_make(struct front *front);
 void tui_free(struct tui *tui);
 /* in and out NULL: the real terminal. The test driver gives files and a size. */
-int tui_start(struct tui *tui, FILE *in, FILE *out, int rows, int columns, struct error *err);
+int tui_start(struct tui *tui, FILE *in, FILE *out, int rows, int columns,
+              struct error *err);
 void tui_stop(struct tui *tui);
 void tui_resize(struct tui *tui, int rows, int columns);
 void tui_key(struct tui *tui, const struct key *key);
@@ -71,15 +72,20 @@ void tui_frame(struct tui *tui);
 int tui_timeout(struct tui *tui);
 void tui_tick(struct tui *tui);
 
-/* Between the two files of the full screen. */
+/* Between the files of the full screen. */
+extern const struct key_row tui_keys[]; /* of every screen; ends with keys NULL */
+const char *tui_screen_title(int number);
+const struct view_ops *tui_view(const struct tui *tui); /* the one that is on */
+void *tui_state(const struct tui *tui);                 /* and its own state */
 void tui_draw_all(struct tui *tui);
-void tui_repaint(struct tui *tui);          /* every cell is sent again */
+void tui_repaint(struct tui *tui);                  /* every cell is sent again */
 void tui_take_interrupts(struct tui *tui, bool on); /* Ctrl-C is a signal, not a key */
 void tui_forget_screen(struct tui *tui);
 
 /* ---- for views ---- */
 
-/* Runs a command line; the log shows it. Its answer opens as an overlay unless quiet. Returns the exit code. */
+/* Runs a command line; the log shows it. Its answer opens as an overlay unless quiet.
+ * Returns the exit code. */
 int tui_run(struct tui *tui, bool quiet, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* One line at the bottom until the next key. */
@@ -96,11 +102,12 @@ void tui_resume(struct tui *tui);
 /* ---- overlays (overlay.c) ---- */
 
 void overlay_open(struct tui *tui, const char *title, bool filters);
-void overlay_add(struct tui *tui, const char *text, size_t len); /* lines, sanitised here */
+void overlay_add(struct tui *tui, const char *text,
+                 size_t len); /* lines, sanitised here */
 void overlay_close(struct tui *tui);
 bool overlay_key(struct tui *tui, const struct key *key); /* true: taken */
 void overlay_draw(struct tui *tui);
-void overlay_help(struct tui *tui, const struct key_row *global);
+void overlay_help(struct tui *tui);
 
 /* ---- the `:` line (cmdline.c) ---- */
 

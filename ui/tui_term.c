@@ -1,4 +1,5 @@
-/* The full screen and its terminal: taking it, giving it back, sizes, frames; the loop's side. */
+/* The full screen and its terminal: taking it, giving it back, sizes, frames; the loop's
+ * side. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -24,7 +25,9 @@ static const char paste_on[] = "\033[?2004h", paste_off[] = "\033[?2004l";
 static void divert_stderr(struct tui *tui)
 {
     char *path = path_join(tui->wb->dir, "log");
-    int fd = tui->wb->readonly ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fd = tui->wb->readonly
+                 ? -1
+                 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
     free(path);
     if (fd < 0)
@@ -74,7 +77,8 @@ static void set_modes(void)
     leaveok(stdscr, FALSE);
 }
 
-int tui_start(struct tui *tui, FILE *in, FILE *out, int rows, int columns, struct error *err)
+int tui_start(struct tui *tui, FILE *in, FILE *out, int rows, int columns,
+              struct error *err)
 {
     bool real = in == NULL;
     bool first = tui->screen == NULL;
@@ -86,7 +90,8 @@ int tui_start(struct tui *tui, FILE *in, FILE *out, int rows, int columns, struc
                              getenv("TERM") ? getenv("TERM") : "(TERM is not set)");
         set_modes();
         const struct args *args = tui->front->args;
-        draw_init(&tui->draw, tui->front->color, term_is_utf8(), term_is_utf8() && !args->ascii);
+        draw_init(&tui->draw, tui->front->color, term_is_utf8(),
+                  term_is_utf8() && !args->ascii);
         keys_init(&tui->keys, term_is_utf8());
     }
     if (real) {

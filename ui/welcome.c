@@ -33,7 +33,9 @@ void welcome(struct front *front, const struct sink *sink)
     say_model(wb);
     if (set)
         workbench_say(wb, "set %s: %zu pairs. First: %s", set->row.name, set->list.n,
-                      wb->model ? "label summary-base n=16" : "label summary-base labeler=sim:gap=1.6");
-    workbench_say(wb, "then: show agreement; show bias; .tui for the full screen. Tab completes, "
-                      "help lists all");
+                      wb->model ? "label summary-base n=16"
+                                : "label summary-base labeler=sim:gap=1.6");
+    workbench_say(
+        wb, "then: show agreement; show bias; .tui for the full screen. Tab completes, "
+            "help lists all");
 }

@@ -9,7 +9,8 @@
 #include "src/base/mem.h"
 #include "src/base/text.h"
 
-/* Marks on one letter that are taken with it; what stands behind them is a character of its own. */
+/* Marks on one letter that are taken with it; what stands behind them is a character of
+ * its own. */
 #define MARKS_MAX 8
 
 /* Columns of one code point's shown form: a control is several, a mark none. */

@@ -1,13 +1,11 @@
 /*
- * Runs the full screen without a terminal: reads a session from standard input, writes it again
- * with the screen's cells in it. A session is its own expected output (see run.sh). Lines:
- *   locale NAME          before anything else; else C.UTF-8
- *   size COLUMNSxROWS    begins, or resizes
- *   run COMMAND          a command line
- *   key NAME..           keys by their names; `type TEXT` characters; `paste TEXT` with \n
- *   wait                 until no job runs and nothing is due
- *   dump                 the cells, each row behind a |
- *   storm N / mash N     N sizes / N keys from a fixed generator; what is shown is not looked at
+ * Runs the full screen without a terminal: reads a session from standard input, writes it
+ * again with the screen's cells in it. A session is its own expected output (see run.sh).
+ * Lines: locale NAME          before anything else; else C.UTF-8 size COLUMNSxROWS
+ * begins, or resizes run COMMAND          a command line key NAME..           keys by
+ * their names; `type TEXT` characters; `paste TEXT` with \n wait                 until no
+ * job runs and nothing is due dump                 the cells, each row behind a | storm N
+ * / mash N     N sizes / N keys from a fixed generator; what is shown is not looked at
  */
 #include "config.h"
 
@@ -40,7 +38,8 @@ static void begin(struct driver *driver, const char *dir)
     struct workbench_options options = {.dir = dir, .threads = 1, .no_model = true};
     struct error err = {0};
 
-    driver->front = (struct front){.args = &driver->args, .now = FRONT_TUI, .want = FRONT_TUI};
+    driver->front =
+        (struct front){.args = &driver->args, .now = FRONT_TUI, .want = FRONT_TUI};
     driver->front.wb = workbench_open(&options, &err);
     if (!driver->front.wb)
         die(err.text);
@@ -157,10 +156,12 @@ static void storm(struct driver *driver, int n)
 static void mash(struct driver *driver, int n)
 {
     static const char *const names[] = {
-        "j", "k", "Down", "Up", "PgUp", "PgDn", "Home", "End", "Tab", "x", "/", "t", "r", "e", "?",
-        ":", "Esc", "Esc", "Enter", "Backspace", "Del", "Left", "Right", "C-a", "C-e", "C-k", "C-u",
-        "C-w", "C-_", "C-o", "C-l", "F1", "F3", "F4", "F5", "1", "2", "3", "a", "Space", "é", "C-x",
-        "C-r", "J", "u", "U", "C-p", "-", "=", "\"", "#", "世",
+        "j",     "k",         "Down", "Up",    "PgUp",  "PgDn", "Home", "End", "Tab",
+        "x",     "/",         "t",    "r",     "e",     "?",    ":",    "Esc", "Esc",
+        "Enter", "Backspace", "Del",  "Left",  "Right", "C-a",  "C-e",  "C-k", "C-u",
+        "C-w",   "C-_",       "C-o",  "C-l",   "F1",    "F3",   "F4",   "F5",  "1",
+        "2",     "3",         "a",    "Space", "é",     "C-x",  "C-r",  "J",   "u",
+        "U",     "C-p",       "-",    "=",     "\"",    "#",    "世",
     };
     unsigned state = 7;
     for (int i = 0; i < n; i++) {
@@ -172,7 +173,8 @@ static void mash(struct driver *driver, int n)
         if (i % 7 == 0)
             tui_frame(driver->tui);
         if (i % 50 == 0)
-            set_size(driver, 1 + (int)(next_random(&state) % 120), 1 + (int)(next_random(&state) % 50));
+            set_size(driver, 1 + (int)(next_random(&state) % 120),
+                     1 + (int)(next_random(&state) % 50));
         driver->front.want = FRONT_TUI;
     }
     for (int i = 0; i < 4; i++)
@@ -225,7 +227,8 @@ int main(int argc, char **argv)
             line[n - 1] = '\0';
         printf("%s\n", line);
         if (!driver.tui) {
-            if (!setlocale(LC_CTYPE, strncmp(line, "locale ", 7) == 0 ? line + 7 : "C.UTF-8"))
+            if (!setlocale(LC_CTYPE,
+                           strncmp(line, "locale ", 7) == 0 ? line + 7 : "C.UTF-8"))
                 die("no such locale");
             begin(&driver, argv[1]);
         }

@@ -1,6 +1,7 @@
 /*
- * The bytes that rlaif sends, as a terminal understands them: libvterm's screen must show what
- * the program believes to have drawn (:save-display), for friendly text and for hostile. TAP.
+ * The bytes that rlaif sends, as a terminal understands them: libvterm's screen must show
+ * what the program believes to have drawn (:save-display), for friendly text and for
+ * hostile. TAP.
  */
 #include "config.h"
 
@@ -60,11 +61,13 @@ static int on_bell(void *ctx)
     return 1;
 }
 
-static const VTermScreenCallbacks callbacks = {.settermprop = on_property, .bell = on_bell};
+static const VTermScreenCallbacks callbacks = {.settermprop = on_property,
+                                               .bell = on_bell};
 
 static void start(struct terminal *t, int rows, int columns)
 {
-    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+    struct winsize size = {.ws_row = (unsigned short)rows,
+                           .ws_col = (unsigned short)columns};
     const char *build = getenv("RLAIF_BUILD");
     char *program = xasprintf("%s/rlaif", build ? build : ".");
 
@@ -160,7 +163,8 @@ static void compare(struct terminal *t, const char *what)
 {
     struct buf cells;
     bool same = false;
-    char *path = xasprintf("%s/s%d", t->dir, ++t->n_saved), *line = xasprintf(":save-display %s\r", path);
+    char *path = xasprintf("%s/s%d", t->dir, ++t->n_saved),
+         *line = xasprintf(":save-display %s\r", path);
     char *said = xasprintf("is in %s", path);
 
     buf_init(&cells, 0);
@@ -176,7 +180,8 @@ static void compare(struct terminal *t, const char *what)
             row_text(t, y, &row);
             same = row.len == n && memcmp(buf_str(&row), at, n) == 0;
             if (!same)
-                printf("# row %d: terminal \"%s\", program \"%.*s\"\n", y, buf_str(&row), (int)n, at);
+                printf("# row %d: terminal \"%s\", program \"%.*s\"\n", y, buf_str(&row),
+                       (int)n, at);
             buf_release(&row);
             at += n + (at[n] == '\n');
         }

@@ -32,11 +32,11 @@ static void rows_are_broken(void **state)
         {"a\nb\n", 10, "a|b|"},
         {"\n\n", 5, "||"},
         {"ab cdefghij", 4, "ab |cdef|ghij"},
-        {"世界世界", 5, "世界|世界"},            /* two columns each */
-        {"世", 1, "世"},                          /* wider than the row: alone in it */
-        {"a\033b", 2, "a|\033|b"},               /* ^[ is two columns */
-        {"e\xcc\x81x", 1, "e\xcc\x81|x"},        /* a mark goes with its letter */
-        {"\xff\xfe", 4, "\xff|\xfe"},            /* bad bytes are <FF> */
+        {"世界世界", 5, "世界|世界"},     /* two columns each */
+        {"世", 1, "世"},                  /* wider than the row: alone in it */
+        {"a\033b", 2, "a|\033|b"},        /* ^[ is two columns */
+        {"e\xcc\x81x", 1, "e\xcc\x81|x"}, /* a mark goes with its letter */
+        {"\xff\xfe", 4, "\xff|\xfe"},     /* bad bytes are <FF> */
         {"x", 0, "x"},
     };
     (void)state;
@@ -48,7 +48,8 @@ static void rows_are_broken(void **state)
         for (size_t r = 0; r < wrap.n; r++) {
             if (r > 0)
                 buf_addc(&rows, '|');
-            buf_add(&rows, cases[i].text + wrap.rows[r].begin, wrap.rows[r].end - wrap.rows[r].begin);
+            buf_add(&rows, cases[i].text + wrap.rows[r].begin,
+                    wrap.rows[r].end - wrap.rows[r].begin);
         }
         assert_string_equal(buf_str(&rows), cases[i].rows);
         buf_release(&rows);
@@ -98,7 +99,8 @@ static void columns_and_bytes(void **state)
     assert_int_equal(shown_width("a世\033", 5), 5);
     assert_int_equal(shown_at("a世b", 5, 0), 0);
     assert_int_equal(shown_at("a世b", 5, 1), 1);
-    assert_int_equal(shown_at("a世b", 5, 2), 1); /* in the middle of a wide one: at its start */
+    assert_int_equal(shown_at("a世b", 5, 2),
+                     1); /* in the middle of a wide one: at its start */
     assert_int_equal(shown_at("a世b", 5, 3), 4);
     assert_int_equal(shown_at("a世b", 5, 9), 5);
 }
@@ -140,17 +142,19 @@ static void keys_edit(void **state)
         {"aé世", "Left Left Backspace", "|é世"},
         {"e\xcc\x81", "Backspace", "|"},
         {"x", "Enter y", "x\ny|"},
-        {"long\na\nlonger", "Up Up x", "longx|\na\nlonger"},  /* up keeps the column it came from */
-        {"0123456789abc", "Home x", "0123456789x|abc"},       /* home of the shown row */
+        {"long\na\nlonger", "Up Up x",
+         "longx|\na\nlonger"}, /* up keeps the column it came from */
+        {"0123456789abc", "Home x", "0123456789x|abc"}, /* home of the shown row */
         {"0123456789abc", "Up Home x", "x|0123456789abc"},
-        {"0123456789abc", "Up End x", "012345678x|9abc"},     /* the end stays on its row */
+        {"0123456789abc", "Up End x", "012345678x|9abc"}, /* the end stays on its row */
         {"a\nb\nc\nd\ne", "PgUp x", "a\nbx|\nc\nd\ne"},
         {"a\nb\nc\nd\ne", "PgUp PgUp PgDn x", "a\nb\nc\ndx|\ne"},
-        {"", "a b C-_", "|"},                                  /* typing is one step */
-        {"", "a b Left Right c C-_", "ab|"},                   /* moving ends the step */
+        {"", "a b C-_", "|"},                /* typing is one step */
+        {"", "a b Left Right c C-_", "ab|"}, /* moving ends the step */
         {"abc", "Backspace Backspace C-_ C-_", "abc|"},
         {"abc", "Backspace C-_ C-r", "ab|"},
-        {"abc", "Backspace C-_ x C-r", "abcx|"},               /* a new edit forgets what could be redone */
+        {"abc", "Backspace C-_ x C-r",
+         "abcx|"}, /* a new edit forgets what could be redone */
         {"abc", "C-_ C-_", "abc|"},
     };
     (void)state;
@@ -211,8 +215,9 @@ static void text_has_a_limit(void **state)
 /* Whatever is done can be taken back, step by step, to the bytes that were there. */
 static void undo_takes_all_back(void **state)
 {
-    static const char *const keys[] = {"a", "é", "Space", "Enter", "Backspace", "Del", "Left", "Right",
-                                       "Up", "Down", "Home", "End", "C-k", "C-u", "C-w", "S-Left"};
+    static const char *const keys[] = {
+        "a",  "é",    "Space", "Enter", "Backspace", "Del", "Left", "Right",
+        "Up", "Down", "Home",  "End",   "C-k",       "C-u", "C-w",  "S-Left"};
     static const char start[] = "first line\nsecond 世\n\nlast";
     unsigned seed = 3;
     struct field field;
@@ -264,8 +269,9 @@ static void cursor_is_kept_in_view(void **state)
 
 static void keys_have_names(void **state)
 {
-    static const char *const names[] = {"a", "é", "世", "C-s", "C-_", "Enter", "Tab", "Esc", "Space", "F2",
-                                        "Down", "PgUp", "S-Tab", "Backspace"};
+    static const char *const names[] = {"a",     "é",    "世",    "C-s",      "C-_",
+                                        "Enter", "Tab",  "Esc",   "Space",    "F2",
+                                        "Down",  "PgUp", "S-Tab", "Backspace"};
     struct key key;
     struct buf bytes;
     (void)state;
