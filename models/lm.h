@@ -43,6 +43,8 @@ void model_close(struct model *model); /* NULL is fine */
 const struct model_info *model_info(const struct model *model);
 /* The hash may take a while for a large file that is not in the cache: not at open, but here. 0 / -1. */
 int model_sha256(struct model *model, char out[65], struct error *err);
+/* 0 while the file is the one that was opened; -1 and "FILE changed during use" when it was cut, written or replaced. */
+int model_file_changed(const struct model *model, struct error *err);
 
 /* ---- text and tokens ---- */
 

@@ -46,8 +46,6 @@ struct model {
 /* The same checks on bytes in memory, which must outlive the model; `name` is for messages. For tests and fuzzing. */
 struct model *model_from_memory(const void *data, size_t size, const char *name,
                                 struct error *err);
-/* 0 while the file is the one that was opened; -1 and "FILE changed during use" when it was cut, written or replaced. */
-int model_file_changed(const struct model *model, struct error *err);
 /* The mapped range, for a SIGBUS handler; *size 0 when nothing is mapped. */
 const void *model_range(const struct model *model, size_t *size);
 

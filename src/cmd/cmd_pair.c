@@ -10,6 +10,7 @@
 #include "src/base/text.h"
 #include "src/cmd/workbench.h"
 #include "src/label/prompt.h"
+#include "src/label/render.h"
 
 static json_t *choices_json(const struct pair *pair)
 {
@@ -159,6 +160,9 @@ int run_show_pair(struct call *call, struct error *err)
         json_object_set_new(call->answer, "labeler", json_text0(labeler));
         json_object_set_new(call->answer, "orders", orders_json(judging, i, prompt, &first));
         set_verdict(call->answer, &judging->rows[i], first);
+        char why[200];
+        json_object_set_new(call->answer, "suspect",
+                            pair_suspect(pair, prompt, why, sizeof why) ? json_text0(why) : json_null());
         prompt_free(prompt);
         prompt_row_release(&row);
         free(name);
@@ -285,6 +289,7 @@ void print_pair(const json_t *answer, struct buf *out)
     add_block(out, "--- B", answer, "b");
     buf_adds(out, "---\n");
     print_choices(answer, out);
+    add_block(out, "note: a response may speak to the labeler:", answer, "suspect");
     if (!labeler) {
         buf_adds(out, "not judged yet: label summary-base\n");
         return;

@@ -101,6 +101,21 @@ static void take_lint(void *ctx, const char *sentence)
     json_array_append_new(ctx, json_text0(sentence));
 }
 
+/* Also against the pairs of the current set: an exemplar that is one of them gives its answer away. */
+static json_t *lint_json(struct workbench *wb, const struct prompt *prompt, const struct renderer *renderer)
+{
+    json_t *lint = json_array();
+    struct set_index *set = workbench_set(wb, NULL, NULL);
+    size_t n = set ? set->list.n : 0;
+    const struct pair **pairs = xcalloc(n ? n : 1, sizeof *pairs);
+
+    for (size_t i = 0; i < n; i++)
+        pairs[i] = &set->list.pairs[i];
+    prompt_lint(prompt, renderer, pairs, n, take_lint, lint);
+    free(pairs);
+    return lint;
+}
+
 /* The prompt as a pair's question: text, parts, tokens. */
 static int show_sent(struct call *call, const struct renderer *renderer, struct error *err)
 {
@@ -148,8 +163,7 @@ static int run_show_prompt(struct call *call, struct error *err)
     struct model *model = workbench_model(wb, NULL);
     if (renderer_init(&renderer, prompt, model, err) < 0)
         goto out;
-    json_t *lint = json_array();
-    prompt_lint(prompt, &renderer, NULL, 0, take_lint, lint);
+    json_t *lint = lint_json(wb, prompt, &renderer);
     char *name = workbench_prompt_name(wb, row.id);
     call->answer = json_pack("{ss so so so so so}", "command", "show prompt", "prompt",
                              json_text0(name), "note", json_text0(row.note), "yaml",

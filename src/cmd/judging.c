@@ -161,7 +161,7 @@ static bool simulated_matches(const char *name, const char *ref)
     return same;
 }
 
-/* "model" means the open model; everything else is a name, as it is or as the beginning of one ("sim:"). */
+/* "model" means any model; else a name, or the kind of one. */
 static bool labeler_matches(const char *name, const char *ref)
 {
     if (!ref)

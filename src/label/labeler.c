@@ -187,6 +187,14 @@ char *model_labeler_name(const struct model *model)
     return out;
 }
 
+char *pointwise_labeler_name(const char *kind, const struct model *model)
+{
+    char *name = model_labeler_name(model);
+    char *out = xasprintf("%s:%s", kind, name + strlen("model:"));
+    free(name);
+    return out;
+}
+
 int model_labeler_id(struct model *model, const char *precision, char out[80], struct error *err)
 {
     char sha[65];

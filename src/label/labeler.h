@@ -102,6 +102,8 @@ struct labeler *labeler_model_new(struct engine *engine, struct model *model, st
                                   const struct labeler_options *options, struct error *err);
 /* The name under which a model labels: "model:NAME", sanitised, no blanks. Owned by the caller. */
 char *model_labeler_name(const struct model *model);
+/* "direct:NAME", "likelihood:NAME": scores of two models never stand under one name. */
+char *pointwise_labeler_name(const char *kind, const struct model *model);
 /*
  * "likelihood": log-prob of a response behind a template. template holds {{context}} (and {{title}}, {{group}}), the
  * response follows it with one blank unless it ends in white space; NULL: LIKELIHOOD_TEMPLATE. prompt_id of rows is 0.

@@ -159,6 +159,9 @@ static int score(struct likelihood *l, struct answer **live, size_t n, const str
                                              .first_scored = s->first};
         results[i].token_logprobs = xcalloc(s->tokens.n - s->first + 1, sizeof(double));
     }
+    /* A label says which file it came from: that file must still be the one. */
+    if (rc == 0)
+        rc = model_file_changed(l->model, err);
     if (rc == 0)
         rc = engine_score(l->engine, l->priority, requests, results, 2 * n, cancel, err);
     for (size_t i = 0; i < n && rc == 0; i++)
@@ -232,7 +235,7 @@ struct labeler *labeler_likelihood_new(struct engine *engine, struct model *mode
     if (check_template(template, err))
         return NULL;
     struct likelihood *l = xcalloc(1, sizeof *l);
-    labeler_init(&l->base, &ops, xstrdup("likelihood"), options ? options->seed : 1);
+    labeler_init(&l->base, &ops, pointwise_labeler_name("likelihood", model), options ? options->seed : 1);
     l->engine = engine;
     l->model = model;
     l->prompt.sample = xstrdup(template);

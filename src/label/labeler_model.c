@@ -252,6 +252,9 @@ static int score(struct model_labeler *l, struct ask *asks, size_t n, const stru
         results[i].option_logprobs = ask->answer->label.logprobs;
         results[i].token_logprobs = ask->n_shared ? ask->shared_logprobs : NULL;
     }
+    /* A label says which file it came from: that file must still be the one. */
+    if (rc == 0)
+        rc = model_file_changed(l->model, err);
     if (rc == 0)
         rc = engine_score(l->engine, l->priority, requests, results, n, cancel, err);
     for (size_t i = 0; i < n && rc == 0; i++)
@@ -310,7 +313,7 @@ struct labeler *labeler_model_new(struct engine *engine, struct model *model, st
     static const struct labeler_ops ops = {.prepare = prepare, .cached = cached, .answer = answer,
                                            .free = model_labeler_free};
     struct model_labeler *l = xcalloc(1, sizeof *l);
-    char *name = prompt->pointwise ? xstrdup("direct") : model_labeler_name(model);
+    char *name = prompt->pointwise ? pointwise_labeler_name("direct", model) : model_labeler_name(model);
     labeler_init(&l->base, &ops, name, options ? options->seed : 1);
     l->engine = engine;
     l->model = model;
