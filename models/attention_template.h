@@ -162,11 +162,11 @@ static void R(attend_tile)(void *arg, size_t index, int worker)
 {
     const struct R(pass) *pass = arg;
     const struct tf_config *config = &pass->net->config;
-    size_t n_kv = (size_t)config->n_kv_heads, dim = (size_t)config->head_dim;
-    size_t share = (size_t)config->n_heads / n_kv, most = tf_attend_rows(config), last;
-    /* The long ones first, so that threads end together. */
-    const struct tf_item *item = &pass->items[pass->n_items - 1 - index / n_kv];
-    size_t g = index % n_kv, at = R(page_head)(config, pass->layer, g);
+    size_t dim = (size_t)config->head_dim;
+    size_t share = (size_t)(config->n_heads / config->n_kv_heads), most = tf_attend_rows(config), last;
+    /* One kv head after another, for its keys stay in the cache; the long items first, so that threads end together. */
+    const struct tf_item *item = &pass->items[pass->n_items - 1 - index % pass->n_items];
+    size_t g = index / pass->n_items, at = R(page_head)(config, pass->layer, g);
     REAL *room = pass->scratch->workers + (size_t)worker * pass->scratch->worker_reals;
     size_t ends[TF_ATTEND_MAX];
     struct R(attend) a = {.q = room,

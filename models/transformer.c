@@ -28,6 +28,14 @@ static size_t tf_attend_rows(const struct tf_config *config)
     return (tf_attend_queries(config) * share + ATTEND_ROWS - 1) / ATTEND_ROWS * ATTEND_ROWS;
 }
 
+/* Enough rows for the products to be quick, within TF_LOGIT_BYTES. */
+static size_t tf_logit_rows(const struct tf_config *config, size_t real)
+{
+    size_t rows = TF_LOGIT_BYTES / ((size_t)config->vocab * real);
+
+    return rows < 12 ? 12 : rows > 144 ? 144 : rows;
+}
+
 #define REAL_BITS 32
 #include "models/transformer_template.h"
 #undef REAL_BITS

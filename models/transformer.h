@@ -48,7 +48,7 @@ struct tf_item {
     size_t first, n;
 };
 
-#define TF_LOGIT_ROWS 48 /* rows of logits in memory at once */
+#define TF_LOGIT_BYTES ((size_t)32 << 20) /* of logits in memory at once, about */
 
 /* Reals of one page: all layers' keys and values of KV_PAGE tokens. */
 size_t tf_page_reals(const struct tf_config *config);

@@ -60,6 +60,7 @@ struct R(tf_batch) {
 struct R(tf_scratch) {
     size_t max_rows, bytes;
     size_t worker_reals; /* of one thread's part */
+    size_t logit_rows;   /* rows of logits at once */
     REAL *x, *last, *qkv, *attended, *gate_up, *packed, *turns, *logits, *workers;
     struct tf_item *stores, *items, *last_items;
     uint32_t *rows, *positions;

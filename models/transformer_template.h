@@ -45,19 +45,22 @@ int R(tf_scratch_init)(struct R(tf_scratch) *scratch, const struct R(tf_net) *ne
     size_t heads = (size_t)config->n_heads * (size_t)config->head_dim;
     size_t depth = width > heads ? width : heads, tall = net->kernel.micro[BLAS_REAL].tall;
     size_t attend = tf_attend_rows(config) * (2 * ATTEND_STRIDE + 2) + ATTEND_ROWS * ATTEND_KEYS;
+    size_t packed;
 
     depth = depth > ffn ? depth : ffn;
     memset(scratch, 0, sizeof(*scratch));
     scratch->max_rows = max_rows;
+    scratch->logit_rows = tf_logit_rows(config, sizeof(REAL));
     scratch->worker_reals = ((attend > tall * depth ? attend : tall * depth) + 63) / 64 * 64;
+    packed = (rows > scratch->logit_rows ? rows : scratch->logit_rows) + 2 * tall;
     if (R(take)(scratch, &scratch->x, rows, width, err) != 0 ||
         R(take)(scratch, &scratch->last, rows, width, err) != 0 ||
         R(take)(scratch, &scratch->qkv, rows, tf_qkv_width(config), err) != 0 ||
         R(take)(scratch, &scratch->attended, rows, heads, err) != 0 ||
         R(take)(scratch, &scratch->gate_up, rows, 2 * ffn, err) != 0 ||
-        R(take)(scratch, &scratch->packed, rows + 2 * tall + BLAS_SLACK / sizeof(REAL), depth, err) != 0 ||
+        R(take)(scratch, &scratch->packed, packed + BLAS_SLACK / sizeof(REAL), depth, err) != 0 ||
         R(take)(scratch, &scratch->turns, rows, (size_t)config->head_dim, err) != 0 ||
-        R(take)(scratch, &scratch->logits, TF_LOGIT_ROWS, (size_t)config->vocab, err) != 0 ||
+        R(take)(scratch, &scratch->logits, scratch->logit_rows, (size_t)config->vocab, err) != 0 ||
         R(take)(scratch, &scratch->workers, (size_t)n_threads, scratch->worker_reals, err) != 0) {
         R(tf_scratch_free)(scratch);
         return -1;
@@ -354,8 +357,8 @@ int R(tf_logits)(const struct R(tf_net) *net, struct R(tf_scratch) *scratch, con
     struct R(logit_run) run = {
         .logits = scratch->logits, .vocab = net->head.rows, .each = each, .arg = arg};
 
-    for (size_t i = 0; i < n; i += TF_LOGIT_ROWS) {
-        size_t m = n - i < TF_LOGIT_ROWS ? n - i : TF_LOGIT_ROWS;
+    for (size_t i = 0; i < n; i += scratch->logit_rows) {
+        size_t m = n - i < scratch->logit_rows ? n - i : scratch->logit_rows;
 
         R(multiply)(&pass, TF_PACK_PLAIN, rows + i * width, width, m, NULL, &net->head,
                     scratch->logits, false);
