@@ -12,6 +12,7 @@
 #include "src/cmd/rows.h"
 #include "src/cmd/selection.h"
 #include "src/label/metrics.h"
+#include "src/label/stats_position.h"
 #include "src/label/stats_json.h"
 #include "src/label/stats_text.h"
 
@@ -84,6 +85,57 @@ static int run_show_matrix(struct call *call, struct error *err)
     call->answer = stats_matrix_json(&stats, &sel.options);
     selection_release(&sel);
     return 0;
+}
+
+/* ---- labelers side by side ---- */
+
+static json_t *labeler_line(struct call *call, struct set_index *set, const struct labeler_row *row,
+                            struct error *err)
+{
+    struct judging *judging = workbench_judging(call->wb, set, row->prompt_id, row->labeler, err);
+    struct scope scope;
+    size_t n;
+
+    if (!judging || scope_make(call, set, judging, &scope, err) < 0)
+        return NULL;
+    struct judged *rows = scope_judged(&scope, judging, &n);
+    struct stats_options options = {.set = set->row.name, .labeler = row->labeler};
+    struct stats_agreement a = stats_agreement(rows, n, &options);
+    struct stats_position p = stats_position(rows, n);
+    char *prompt = workbench_prompt_name(call->wb, row->prompt_id);
+    json_t *line = json_pack(
+        "{so so si so so so so so si si so so}", "labeler", json_text0(row->labeler), "prompt",
+        json_text0(prompt), "pairs", (int)n, "agreement", json_number_or_null(a.agreement), "low",
+        json_number_or_null(a.wilson.low), "high", json_number_or_null(a.wilson.high), "over_longer",
+        json_number_or_null(a.over_longer), "same_position", json_number_or_null(p.same_position_rate),
+        "first", (int)p.first, "second", (int)p.second, "pull", json_number_or_null(p.pull_mean),
+        "with", json_text0(a.with));
+    free(prompt);
+    free(rows);
+    scope_release(&scope);
+    return line;
+}
+
+static int run_list_labelers(struct call *call, struct error *err)
+{
+    struct set_index *set = workbench_set(call->wb, call_get(call, "set"), err);
+    struct labeler_rows labelers = {0};
+    json_t *rows = json_array();
+    int status = set && store_labelers(call->wb->store, set->row.id, &labelers, err) == 0 ? 0 : -1;
+
+    for (size_t i = 0; i < labelers.n && status == 0; i++) {
+        json_t *line = labeler_line(call, set, &labelers.rows[i], err);
+        if (line)
+            json_array_append_new(rows, line);
+        else
+            status = -1;
+    }
+    labeler_rows_release(&labelers);
+    if (status == 0)
+        call->answer = json_pack("{ss so so}", "command", "list labelers", "set",
+                                 json_text0(set->row.name), "rows", json_incref(rows));
+    json_decref(rows);
+    return status;
 }
 
 /* ---- compare ---- */
@@ -280,6 +332,10 @@ static const struct command_key selection_keys[] = {
     SCOPE_KEYS,
     {0},
 };
+static const struct command_key scope_keys[] = {
+    SCOPE_KEYS,
+    {0},
+};
 static const struct command_key assert_keys[] = {
     {"prompt", "PROMPT", "default: the last used", COMPLETE_PROMPT},
     {"labeler", "NAME", "whose labels; default: the newest", COMPLETE_NONE},
@@ -337,6 +393,9 @@ static const struct command table[] = {
      .completes = COMPLETE_PROMPT, .keys = selection_keys, .flags = COMMAND_WHERE,
      .text = "Reference against verdict, and slot against slot", .example = "show matrix",
      .run = run_show_matrix, .print = stats_matrix_print},
+    {.verb = "list", .noun = "labelers", .keys = scope_keys, .flags = COMMAND_WHERE,
+     .text = "All labelers of a set side by side: agreement and position bias",
+     .example = "list labelers", .run = run_list_labelers},
     {.verb = "compare", .refs = "[PROMPT..PROMPT]", .max_refs = 1, .completes = COMPLETE_PROMPT,
      .keys = compare_keys, .flags = COMMAND_WHERE,
      .text = "Two versions or two labelers on the same pairs: fixed, broke, and what is chance",
