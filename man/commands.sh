@@ -24,7 +24,7 @@ SECTIONS = [
     ("FIGURES", "Pairs without a choice, ties, pairs without a majority and pairs with two equal "
      "responses are left out of an agreement and counted. The pairs of the test split are left out "
      "unless they are asked for; every look at them is counted, and the count is shown.",
-     ["show agreement", "show bias", "show matrix", "compare", "explain", "list metrics", "assert",
+     ["show agreement", "show bias", "show matrix", "list labelers", "compare", "explain", "list metrics", "assert",
       "show report", "export report", "export labels"]),
     ("MODELS", None, ["model open", "model info", "model list", "list models", "show tokens",
                       "show logits", "show config"]),
