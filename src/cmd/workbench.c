@@ -187,6 +187,15 @@ static void free_set(struct set_index *set)
     free(set);
 }
 
+static void free_retired(struct workbench *wb)
+{
+    for (size_t i = 0; i < wb->n_retired; i++)
+        free_set(wb->retired[i]);
+    free(wb->retired);
+    wb->retired = NULL;
+    wb->n_retired = 0;
+}
+
 void workbench_close(struct workbench *wb)
 {
     if (!wb)
@@ -198,6 +207,7 @@ void workbench_close(struct workbench *wb)
     for (size_t i = 0; i < wb->n_sets; i++)
         free_set(wb->sets[i]);
     free(wb->sets);
+    free_retired(wb);
     engine_free(wb->engine);
     model_close(wb->model);
     if (wb->pool)
@@ -258,10 +268,14 @@ void workbench_forget_set(struct workbench *wb, int64_t set_id)
     judging_forget_set(wb, set_id);
     for (size_t i = 0; i < wb->n_sets; i++)
         if (wb->sets[i]->row.id == set_id) {
-            free_set(wb->sets[i]);
+            /* A running job reads its pairs until it ends. */
+            wb->retired = xrealloc(wb->retired, (wb->n_retired + 1) * sizeof *wb->retired);
+            wb->retired[wb->n_retired++] = wb->sets[i];
             wb->sets[i] = wb->sets[--wb->n_sets];
-            return;
+            break;
         }
+    if (!jobs_active(wb->jobs))
+        free_retired(wb);
 }
 
 struct set_index *workbench_set(struct workbench *wb, const char *name, struct error *err)

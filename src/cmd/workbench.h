@@ -51,6 +51,8 @@ struct workbench {
     struct engine_options engine_options;
     struct set_index **sets;
     size_t n_sets;
+    struct set_index **retired; /* forgotten while a job still read them */
+    size_t n_retired;
     struct judging **judgings;
     size_t n_judgings;
     char *current_set;

@@ -655,6 +655,12 @@ def test_batch_interrupted():
         assert p.returncode == 130, (line, p.returncode)
 
 
+def test_a_tag_while_a_job_runs():
+    run = batch("-c", "import pairs %s set=many; label summary-base %s; tag #1 add x; tag #2 add y; wait last; "
+                "list pairs n=2 as json; list sets as json" % (many_pairs(5000), SIM))
+    assert run.returncode == 0 and b"done" in run.stderr, run
+
+
 def test_readonly():
     w = workspace()
     batch("-c", "list sets", w=w)
