@@ -17,7 +17,7 @@ RLAIF = os.path.abspath(sys.argv[1])
 # Sections in the order of work, each with its commands; the rest of a verb is found by the table.
 SECTIONS = [
     ("DATA", None, ["import pairs", "import verdicts", "import posts", "use set", "list sets",
-                    "list pairs", "show pair", "tag", "drop set", "export pairs"]),
+                    "list pairs", "show pair", "tag", "drop set", "export pairs", "new world"]),
     ("PROMPTS", None, ["list prompts", "list versions", "show prompt", "show diff", "new prompt",
                        "edit prompt", "save prompt", "drop prompt", "watch prompt"]),
     ("LABELLING", None, ["label", "probe", "ablate prompt", "score direct", "score likelihood"]),
@@ -70,7 +70,12 @@ the name of an imported judge, or
 .BR sim:gap=1.6,pos=.3,len=0,noise=.5 ,
 which is simulated and says so:
 gap is the weight of the known truth, pos the pull towards the first slot, len the weight of length,
-noise that of chance.
+noise that of chance, taste that of an opinion of its own.
+.BR sim:L ,
+.B sim:S
+and
+.B sim:XS
+are three strengths of it, made for the pocket world.
 .B last
 is the newest thing of the kind.
 .PP

@@ -117,12 +117,6 @@ static int choose_set(const struct call *call, char **name, char **mark, bool *k
     return 0;
 }
 
-static bool valid_set_name(const char *name)
-{
-    size_t len = strlen(name);
-    return len > 0 && len <= 64 && utf8_valid(name, len, NULL) && !strpbrk(name, "# \t\n;'\"\\<>|");
-}
-
 static void set_report(json_t *answer, const struct import_report *report)
 {
     char first[900];
@@ -162,15 +156,6 @@ static char *join_refs(const struct call *call)
     return buf_take(&out);
 }
 
-static int use_set(struct workbench *wb, const char *name, struct error *err)
-{
-    if (!wb->readonly && store_set_setting(wb->store, "set", name, err) < 0)
-        return -1;
-    free(wb->current_set);
-    wb->current_set = xstrdup(name);
-    return 0;
-}
-
 static void fill_import_options(const struct call *call, struct import_options *options,
                                 struct progress *progress)
 {
@@ -194,11 +179,8 @@ static int run_import_pairs(struct call *call, struct error *err)
     int status = -1;
 
     fill_import_options(call, &options, &progress);
-    if (call_get(call, "set") && !valid_set_name(call_get(call, "set"))) {
-        error_set(err, ERROR_USAGE, "\"%s\" is no name for a set", call_get(call, "set"));
-        error_hint(err, "1 to 64 characters without blanks, # and quotes");
+    if (call_get(call, "set") && check_set_name(call_get(call, "set"), err) < 0)
         goto out;
-    }
     if (choose_set(call, &name, &mark, &known, err) < 0)
         goto out;
     struct pair_sink sink = {.store = wb->store, .set = name, .origin = origin, .keep = !known,
@@ -228,7 +210,7 @@ static int run_import_pairs(struct call *call, struct error *err)
     else if (store_set_setting(wb->store, mark, "1", err) < 0)
         status = -1;
     if (status == 0)
-        status = use_set(wb, name, err);
+        status = workbench_use_set(wb, name, err);
     if (!known)
         call->undo = xasprintf("drop set %s", name);
 out:
@@ -472,7 +454,7 @@ static int run_use_set(struct call *call, struct error *err)
     if (store_find_set(call->wb->store, call->refs[0], &row, err) < 0)
         return -1;
     call->undo = xasprintf("use set %s", call->wb->current_set);
-    int status = use_set(call->wb, row.name, err);
+    int status = workbench_use_set(call->wb, row.name, err);
     call->answer = json_pack("{ss so sI}", "command", "use set", "set", json_text0(row.name),
                              "pairs", (json_int_t)row.n_pairs);
     set_row_release(&row);
@@ -492,7 +474,7 @@ static int run_drop_set(struct call *call, struct error *err)
         return -1;
     workbench_forget_set(wb, id);
     if (strcmp(wb->current_set, call->refs[0]) == 0)
-        status = use_set(wb, "builtin", err);
+        status = workbench_use_set(wb, "builtin", err);
     call->answer = json_pack("{ss ss}", "command", "drop set", "set", call->refs[0]);
     return status;
 }

@@ -301,7 +301,7 @@ static void print_probe(const json_t *answer, struct buf *out)
 /* ---- the rows ---- */
 
 static const struct command_key label_keys[] = {
-    {"labeler", "NAME", "model (default), or sim:gap=1.6,pos=.3,len=0,noise=.5 (simulated)", COMPLETE_NONE},
+    {"labeler", "NAME", "model (default), or sim:L, sim:gap=1.6,pos=.3,noise=.5 (simulated)", COMPLETE_NONE},
     SCOPE_KEYS,
     {"samples", "N", "rationales an order (self-consistency); makes a version", COMPLETE_NONE},
     {"shots", "N", "exemplars; makes a version", COMPLETE_NONE},

@@ -197,16 +197,22 @@ static int run_list_journal(struct call *call, struct error *err)
 }
 
 /* Runs a line of the journal's without writing it into the journal again. */
+/* Every command of the line; what is taken back may have been made by several. */
 static int run_quietly(struct call *call, const char *line, struct error *err)
 {
-    struct call inner;
     const char *text = line;
-    int status = call_parse(call->wb, &text, &inner, err);
-    if (status == 0)
-        status = inner.command->run(&inner, err);
-    call_release(&inner);
+    int status = 0;
+    while (status == 0) {
+        struct call inner;
+        status = call_parse(call->wb, &text, &inner, err);
+        if (status == 0)
+            status = inner.command->run(&inner, err);
+        else if (status == 1)
+            break;
+        call_release(&inner);
+    }
     call->wb->generation++;
-    return status;
+    return status == 1 ? 0 : status;
 }
 
 static int step_journal(struct call *call, bool undo, struct error *err)

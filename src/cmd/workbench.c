@@ -407,3 +407,21 @@ char *workbench_prompt_name(struct workbench *wb, int64_t prompt_id)
     prompt_rows_release(&rows);
     return name ? name : xstrdup("-");
 }
+
+int workbench_use_set(struct workbench *wb, const char *name, struct error *err)
+{
+    if (!wb->readonly && store_set_setting(wb->store, "set", name, err) < 0)
+        return -1;
+    free(wb->current_set);
+    wb->current_set = xstrdup(name);
+    return 0;
+}
+
+int check_set_name(const char *name, struct error *err)
+{
+    size_t len = strlen(name);
+    if (len > 0 && len <= 64 && utf8_valid(name, len, NULL) && !strpbrk(name, "# \t\n;'\"\\<>|"))
+        return 0;
+    error_set(err, ERROR_USAGE, "\"%s\" is no name for a set", name);
+    return error_hint(err, "1 to 64 characters without blanks, # and quotes");
+}

@@ -110,6 +110,10 @@ char *workbench_prompt_name(struct workbench *wb, int64_t prompt_id);
 void workbench_poll(struct workbench *wb);
 /* One line of talk to whoever listens: the running command's sink, else the front end. Sanitised here. */
 void workbench_say(struct workbench *wb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Makes a set the current one, also for the next start. */
+int workbench_use_set(struct workbench *wb, const char *name, struct error *err);
+/* 1 to 64 characters without blanks, # and quotes. */
+int check_set_name(const char *name, struct error *err);
 /* Forgets what is in memory of a set, after its pairs were changed. */
 void workbench_forget_set(struct workbench *wb, int64_t set_id);
 /* The name under which the open model labels: "model:NAME". Opens the model. */

@@ -15,7 +15,7 @@ const struct option world_option_table[] = {
     {"posts", OPTION_INT, AT(posts), 20, 1e6, NULL, "20000",
      "posts in all splits together"},
     {"size", OPTION_CHOICE, AT(size), 0, 0, "small|medium|large", "medium",
-     "vocabulary: about 210, 250 or 350 words"},
+     "vocabulary: about 200, 250 or 350 words"},
     {"paraphrase", OPTION_REAL, AT(paraphrase), 0, 1, NULL, "0.3",
      "how often a summary takes its author's own word instead of the post's"},
     {"distraction", OPTION_REAL, AT(distraction), 0, 1, NULL, "0.4",
