@@ -24,7 +24,7 @@ struct report_parts {
     bool has_parent;
     struct prompt_row row;
     char *parent_name, *decoding;
-    char made_at[40];
+    char made_at[40], sha256[65];
     struct stats_null null[NULL_KINDS];
     struct report_input input;
 };
@@ -65,7 +65,8 @@ static void add_cost(struct report_parts *parts)
     const struct label_list *labels = &parts->sel.judging->labels;
     double ms = 0;
     for (size_t i = 0; i < labels->n; i++) {
-        parts->input.tokens += labels->labels[i].tokens;
+        /* Rows count all tokens of a prompt; what was reused was not computed. */
+        parts->input.tokens += labels->labels[i].tokens - labels->labels[i].reused;
         parts->input.reused += labels->labels[i].reused;
         if (labels->labels[i].ms > 0)
             ms += labels->labels[i].ms;
@@ -121,8 +122,6 @@ static void add_null(const struct call *call, struct report_parts *parts)
 static void add_model(const struct call *call, struct report_parts *parts)
 {
     struct model *model = call->wb->model;
-    char sha256[65];
-
     char *open = model ? model_labeler_name(model) : NULL;
     bool same = open && strcmp(open, parts->sel.labeler) == 0;
 
@@ -131,8 +130,8 @@ static void add_model(const struct call *call, struct report_parts *parts)
         return;
     parts->input.model_file = path_base(model_info(model)->path);
     parts->input.model_arch = model_info(model)->arch;
-    if (model_sha256(model, sha256, NULL) == 0)
-        parts->input.model_sha256 = model_info(model)->sha256;
+    if (model_sha256(model, parts->sha256, NULL) == 0)
+        parts->input.model_sha256 = parts->sha256;
     parts->input.precision = "f32";
 }
 
