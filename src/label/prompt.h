@@ -15,7 +15,6 @@
 #include "src/base/error.h"
 
 #define PROMPT_SIZE_MAX ((size_t)1 << 20)
-#define PROMPT_DEPTH_MAX 64
 #define PROMPT_OPTIONS_MAX 16 /* = LABEL_OPTIONS_MAX */
 #define PROMPT_SHOTS_MAX 64
 

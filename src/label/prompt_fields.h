@@ -4,8 +4,8 @@
 #ifndef RLAIF_LABEL_PROMPT_FIELDS_H
 #define RLAIF_LABEL_PROMPT_FIELDS_H
 
+#include "src/base/yaml_tree.h"
 #include "src/label/prompt.h"
-#include "src/label/yaml_tree.h"
 
 struct prompt_spans {
     struct yaml_value *root;

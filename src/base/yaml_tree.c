@@ -1,4 +1,4 @@
-#include "src/label/yaml_tree.h"
+#include "src/base/yaml_tree.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 
 #include "src/base/mem.h"
 #include "src/base/text.h"
-#include "src/label/prompt.h"
 
 /* One parse: the source, libyaml's state, and the way down to the value that is being filled. */
 struct tree_reader {
@@ -18,8 +17,8 @@ struct tree_reader {
     size_t *byte_at;    /* of character i behind the BOM */
     size_t n_chars;
     yaml_parser_t parser;
-    struct yaml_value *stack[PROMPT_DEPTH_MAX];
-    struct yaml_value *key[PROMPT_DEPTH_MAX]; /* a key that waits for its value */
+    struct yaml_value *stack[YAML_DEPTH_MAX];
+    struct yaml_value *key[YAML_DEPTH_MAX]; /* a key that waits for its value */
     size_t depth;
     struct yaml_value *root;
     int documents;
@@ -86,7 +85,7 @@ struct yaml_value *yaml_find(const struct yaml_value *map, const char *key, stru
 static int check_bytes(struct tree_reader *r, struct error *err)
 {
     const unsigned char *t = (const unsigned char *)r->text;
-    if (r->len > PROMPT_SIZE_MAX)
+    if (r->len > YAML_SIZE_MAX)
         return error_at_line(err, r->file, 0, 0, "the file is larger than 1 MiB (%zu bytes)", r->len);
     if (r->len >= 2 && ((t[0] == 0xFF && t[1] == 0xFE) || (t[0] == 0xFE && t[1] == 0xFF))) {
         error_at_byte(err, r->file, 0, "the file is UTF-16, UTF-8 is due");
@@ -208,7 +207,7 @@ static struct yaml_value *value_new(struct tree_reader *r, enum yaml_kind kind, 
 
 static int open_value(struct tree_reader *r, struct yaml_value *value, struct error *err)
 {
-    if (r->depth == PROMPT_DEPTH_MAX) {
+    if (r->depth == YAML_DEPTH_MAX) {
         fail_at(r, value->begin, err, "lists and mappings are nested deeper than 64");
         yaml_tree_free(value);
         return -1;

@@ -4,8 +4,8 @@
  * tags or directives, no duplicate keys, valid UTF-8 without NUL. BOM and CRLF are accepted.
  * libyaml counts marks in characters; here they are byte offsets of the source.
  */
-#ifndef RLAIF_LABEL_YAML_TREE_H
-#define RLAIF_LABEL_YAML_TREE_H
+#ifndef RLAIF_BASE_YAML_TREE_H
+#define RLAIF_BASE_YAML_TREE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +13,9 @@
 
 #include "src/base/buf.h"
 #include "src/base/error.h"
+
+#define YAML_SIZE_MAX ((size_t)1 << 20)
+#define YAML_DEPTH_MAX 64
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 enum yaml_look { LOOK_PLAIN, LOOK_QUOTED, LOOK_BLOCK, LOOK_FLOW }; /* lists and maps: BLOCK or FLOW */
