@@ -50,7 +50,7 @@ struct safetensors {
     size_t n_tensors;
     struct st_note *notes; /* __metadata__, in the order of the file */
     size_t n_notes;
-    uint32_t *by_name;
+    const struct st_tensor **by_name;
     char *text; /* names, keys and values */
     void *map;  /* or NULL */
     int fd;     /* -1: bytes of the caller's */

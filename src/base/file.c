@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -14,7 +12,6 @@
 #include "src/base/mem.h"
 
 #define CHUNK 65536
-#define TEMP_TRIES 100
 
 static int too_large(const char *path, size_t max, struct error *err)
 {
@@ -211,145 +208,6 @@ int file_read(const char *path, size_t max, enum file_flags flags, struct buf *o
         out->len = sink.start;
         out->data[out->len] = '\0';
     }
-    return status;
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, bytes, len);
-
-        if (n < 0) {
-            if (errno == EINTR)
-                continue;
-            return -1;
-        }
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
-/* The directory of a path, "." for a bare name; owned by the caller. */
-static char *directory_of(const char *path)
-{
-    const char *base = path_base(path);
-
-    if (base == path)
-        return xstrdup(".");
-    if (base == path + 1)
-        return xstrdup("/");
-    return xstrndup(path, (size_t)(base - path) - 1);
-}
-
-/*
- * A new file in `dir` with the mode 0644 less the umask. Not mkstemp: its 0600 could only
- * be widened by asking for the umask, which cannot be asked without changing it under the
- * feet of other threads. The name does not grow with the target's, which may be as long
- * as allowed.
- */
-static int open_temp(const char *dir, char **temp)
-{
-    for (int i = 0; i < TEMP_TRIES; i++) {
-        unsigned long long bits = 0;
-        int fd;
-
-        if (getrandom(&bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
-            return -1;
-        *temp = xasprintf("%s/.rlaif-%016llx.tmp", dir, bits);
-        fd = open(*temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-        if (fd >= 0)
-            return fd;
-        free(*temp);
-        *temp = NULL;
-        if (errno != EEXIST)
-            return -1;
-    }
-    return -1;
-}
-
-/* A rename is only safe against a crash when its directory has reached the disk. */
-static int sync_directory(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int status = 0;
-
-    if (fd < 0)
-        return errno == EACCES ? 0 : -1;
-    /* Some network file systems cannot sync directories and say EINVAL. */
-    if (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
-        status = -1;
-    close(fd);
-    return status;
-}
-
-/* Refuses what a rename must not replace. mode: of the file there is, or -1. */
-static int check_target(const char *path, int *mode, struct error *err)
-{
-    struct stat st;
-    size_t len = strlen(path);
-
-    *mode = -1;
-    if (stat(path, &st) < 0) {
-        if (errno != ENOENT)
-            return error_errno(err, path, "cannot write");
-        if (len == 0 || path[len - 1] == '/') {
-            errno = len ? EISDIR : ENOENT;
-            return error_errno(err, path, "cannot write");
-        }
-        return 0;
-    }
-    if (S_ISDIR(st.st_mode))
-        return error_set(err, ERROR_FAILED, "cannot write %s: it is a directory", path);
-    if (!S_ISREG(st.st_mode))
-        return error_set(err, ERROR_FAILED, "cannot write %s: not a regular file", path);
-    *mode = (int)(st.st_mode & 0777);
-    return 0;
-}
-
-/* Writes `target` through a temporary file in `dir`; errno tells about a failure. */
-static int put_in(const char *dir, const char *target, int mode, const void *bytes,
-                  size_t len)
-{
-    char *temp = NULL;
-    int fd = open_temp(dir, &temp);
-    int code;
-
-    if (fd < 0)
-        return -1;
-    if (write_all(fd, bytes, len) < 0 || (mode >= 0 && fchmod(fd, (mode_t)mode) < 0) ||
-        fsync(fd) < 0) {
-        code = errno;
-        close(fd);
-    } else if (close(fd) < 0 || rename(temp, target) < 0) {
-        code = errno;
-    } else {
-        free(temp);
-        return sync_directory(dir);
-    }
-    unlink(temp);
-    free(temp);
-    errno = code;
-    return -1;
-}
-
-int file_put(const char *path, const void *bytes, size_t len, struct error *err)
-{
-    char *real = NULL, *dir;
-    struct stat st;
-    int mode, status;
-
-    if (check_target(path, &mode, err) < 0)
-        return -1;
-    /* A link to a file stays a link: the file behind it is what gets replaced. */
-    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-        real = realpath(path, NULL);
-    dir = directory_of(real ? real : path);
-    status = put_in(dir, real ? real : path, mode, bytes, len);
-    if (status < 0)
-        error_errno(err, path, "cannot write");
-    free(dir);
-    free(real);
     return status;
 }
 

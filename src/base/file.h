@@ -26,6 +26,19 @@ int file_read(const char *path, size_t max, enum file_flags flags, struct buf *o
  * never neither. Keeps the mode of the old one, and a symbolic link to it.
  */
 int file_put(const char *path, const void *bytes, size_t len, struct error *err);
+/*
+ * The same for what does not fit into memory at once: open, add.., close. Whatever happens
+ * before file_out_close has succeeded, the old file stays; after a failure of file_out_add call
+ * file_out_drop. file_out_close releases in any case.
+ */
+struct file_out {
+    char *path, *target, *dir, *temp; /* as given; behind its links */
+    int fd, mode;
+};
+int file_out_open(struct file_out *out, const char *path, struct error *err);
+int file_out_add(struct file_out *out, const void *bytes, size_t len, struct error *err);
+int file_out_close(struct file_out *out, struct error *err);
+void file_out_drop(struct file_out *out); /* the temporary file goes */
 bool file_exists(const char *path);
 int file_make_dirs(const char *path, struct error *err); /* like mkdir -p, mode 0700 */
 int file_sha256(const char *path, uint8_t out[32], struct error *err);

@@ -4,7 +4,7 @@
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -Ibuild tests/fuzz/fuzz_gguf.c \
  *       models/{gguf,gguf_get,gguf_kind,network,tensors,quant,quant_k,quant_avx2}.c \
  *       models/{tokenizer,tokenizer_encode,tokenizer_split,chat,model,model_hash}.c \
- *       src/base/{buf,error,file,hash,mem,reader,text}.c -lutf8proc -lnettle -lz -lpthread
+ *       src/base/{buf,error,file,file_put,hash,mem,reader,text}.c -lutf8proc -lnettle -lz -lpthread
  *   ./a.out -max_len=9000 -rss_limit_mb=300 -timeout=2 /tmp/found tests/fuzz/gguf.corpus
  */
 #include <stdlib.h>
