@@ -225,7 +225,7 @@ BEGIN {
     # Libraries that one folder wraps.
     home["blis.h"] = "^models/(blas|panels|kernel)[a-z_]*[.][ch]$"
     home["sqlite3.h"] = "^src/store/"
-    home["yaml.h"] = "^src/label/"
+    home["yaml.h"] = "^src/base/"
     home["zlib.h"] = "^src/(base|data)/"
     home["pcre2.h"] = "^models/|^src/cmd/filter"
     home["curses.h"] = "^ui/"; home["ncurses.h"] = "^ui/"; home["term.h"] = "^ui/"
