@@ -255,12 +255,20 @@ static int read_outputs(struct engine *engine, struct plan *plan, struct outputs
                          call->priority, call->cancel, read_row, &run, err);
 }
 
+/*
+ * A pass that a more urgent caller stopped is worth nothing and is done again later: less is
+ * lost than a person would notice of a pause. Returns 0, -1 or PASS_STOPPED.
+ */
+#define PASS_STOPPED 1
+
 static int run_pass(struct engine *engine, struct plan *plan, size_t first, size_t end,
                     struct pass_lists *lists, struct outputs *outputs,
                     const struct engine_call *call, struct error *err)
 {
     size_t width = (size_t)engine->net.config.width;
+    struct cancel stop = {.parent = call->cancel};
     struct tf_batch_f32 batch;
+    int status;
 
     list_pass(plan, first, end, lists);
     if (outputs->n + lists->n_wanted > outputs->cap &&
@@ -274,9 +282,12 @@ static int run_pass(struct engine *engine, struct plan *plan, size_t first, size
                                   .n_copies = lists->n_copies,
                                   .wanted = lists->wanted,
                                   .n_wanted = lists->n_wanted};
-    if (tf_forward_f32(&engine->net, &engine->scratch, &batch, engine->pool, call->priority,
-                       call->cancel, outputs->hidden + outputs->n * width, err) != 0)
-        return -1;
+    turn_start(&engine->turn, call->priority, &stop);
+    status = tf_forward_f32(&engine->net, &engine->scratch, &batch, engine->pool, call->priority,
+                            &stop, outputs->hidden + outputs->n * width, err);
+    turn_stop(&engine->turn);
+    if (status != 0)
+        return cancel_asked(&stop) && !cancel_asked(call->cancel) ? PASS_STOPPED : -1;
     for (size_t i = 0; i < lists->n_wanted; i++)
         outputs->rows[outputs->n++] = (uint32_t)first + lists->wanted[i];
     pthread_mutex_lock(&engine->tree_lock);
@@ -308,12 +319,20 @@ int engine_run(struct engine *engine, struct plan *plan, struct engine_call *cal
     int status = 0;
 
     make_outputs(engine, plan, &outputs);
-    for (size_t p = 0; p < passes && status == 0; p++) {
-        if (p > 0)
-            status = engine_yield(engine, call, err);
-        if (status == 0)
-            status = run_pass(engine, plan, n * p / passes, n * (p + 1) / passes, lists, &outputs,
-                              call, err);
+    for (size_t p = 0; p < passes && status == 0;) {
+        struct error own;
+
+        status = engine_yield(engine, call, err);
+        if (status != 0)
+            break;
+        status = run_pass(engine, plan, n * p / passes, n * (p + 1) / passes, lists, &outputs,
+                          call, &own);
+        if (status == PASS_STOPPED)
+            status = 0;
+        else if (status == 0)
+            p++;
+        else if (err)
+            *err = own;
     }
     if (status == 0)
         status = read_outputs(engine, plan, &outputs, call, err);

@@ -16,6 +16,7 @@ void turn_init(struct turn *turn)
     pthread_condattr_destroy(&attributes);
     turn->taken = false;
     turn->waiters = NULL;
+    turn->running = NULL;
 }
 
 void turn_release(struct turn *turn)
@@ -58,6 +59,8 @@ int turn_take(struct turn *turn, enum pool_priority priority, const struct cance
     for (at = &turn->waiters; *at; at = &(*at)->next)
         ;
     *at = &self;
+    if (turn->running && priority > turn->priority)
+        cancel_ask(turn->running);
     while (!cancel_asked(cancel)) {
         mine = !turn->taken && next_waiter(turn) == &self;
         if (mine)
@@ -92,4 +95,24 @@ bool turn_urgent(struct turn *turn, enum pool_priority priority)
     urgent = next && next->priority > priority;
     pthread_mutex_unlock(&turn->lock);
     return urgent;
+}
+
+void turn_start(struct turn *turn, enum pool_priority priority, struct cancel *stop)
+{
+    const struct turn_waiter *next;
+
+    pthread_mutex_lock(&turn->lock);
+    next = next_waiter(turn);
+    turn->running = stop;
+    turn->priority = priority;
+    if (next && next->priority > priority)
+        cancel_ask(stop);
+    pthread_mutex_unlock(&turn->lock);
+}
+
+void turn_stop(struct turn *turn)
+{
+    pthread_mutex_lock(&turn->lock);
+    turn->running = NULL;
+    pthread_mutex_unlock(&turn->lock);
 }

@@ -21,6 +21,8 @@ struct turn {
     pthread_cond_t changed;
     bool taken;
     struct turn_waiter *waiters; /* in the order they came */
+    struct cancel *running;      /* stops what the holder computes, NULL: nothing to stop */
+    enum pool_priority priority; /* of the holder, while something runs */
 };
 
 void turn_init(struct turn *turn);
@@ -31,5 +33,8 @@ int turn_take(struct turn *turn, enum pool_priority priority, const struct cance
 void turn_give(struct turn *turn);
 /* Somebody more urgent waits. */
 bool turn_urgent(struct turn *turn, enum pool_priority priority);
+/* The holder computes something that it can do again: `stop` is asked when somebody more urgent waits or comes. */
+void turn_start(struct turn *turn, enum pool_priority priority, struct cancel *stop);
+void turn_stop(struct turn *turn);
 
 #endif

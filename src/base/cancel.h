@@ -11,6 +11,7 @@
 
 struct cancel {
     atomic_bool asked;
+    const struct cancel *parent; /* what is asked there is asked here too; NULL: none */
 };
 
 static inline void cancel_ask(struct cancel *cancel)
@@ -20,8 +21,10 @@ static inline void cancel_ask(struct cancel *cancel)
 /* NULL is a token that nobody sets. */
 static inline bool cancel_asked(const struct cancel *cancel)
 {
-    return cancel &&
-           atomic_load_explicit(&((struct cancel *)cancel)->asked, memory_order_relaxed);
+    for (; cancel; cancel = cancel->parent)
+        if (atomic_load_explicit(&((struct cancel *)cancel)->asked, memory_order_relaxed))
+            return true;
+    return false;
 }
 
 #endif

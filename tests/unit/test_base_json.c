@@ -369,7 +369,7 @@ static void test_reader(void **state)
 
 static void test_clock_and_cancel(void **state)
 {
-    struct cancel cancel = {false};
+    struct cancel cancel = {.asked = false};
     double before = clock_seconds();
 
     (void)state;

@@ -271,7 +271,7 @@ static void test_batch(void **state)
         question_release(&q[i]);
     }
     /* Cancelled, and failed: nothing is answered, nothing is left behind. */
-    struct cancel cancel = {true};
+    struct cancel cancel = {.asked = true};
     assert_int_equal(labeler_prepare(l, &t.pair, 0, 0, &q[0], &err), 0);
     assert_int_equal(labeler_submit(l, list, 1, &err), 0);
     assert_int_equal(labeler_collect(l, answers, 4, &cancel, &failure, &err), -1);
@@ -583,7 +583,7 @@ static void test_null(void **state)
     assert_ptr_equal(test.rows[0].pair, &t.pair);
     assert_null(test.rows[15].pair);
     null_test_release(&test);
-    struct cancel cancel = {true};
+    struct cancel cancel = {.asked = true};
     assert_int_equal(null_test_run(l, pairs, 5, &test, &cancel, &err), -1);
     assert_int_equal(err.kind, ERROR_CANCELLED);
     labeler_free(l);
