@@ -339,7 +339,7 @@ static int bench_model(const char *path, struct pool *pool, const char *cache_di
 
 int main(int argc, char **argv)
 {
-    int threads = argc > 2 ? atoi(argv[2]) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int threads = argc > 2 ? (int)strtol(argv[2], NULL, 10) : (int)sysconf(_SC_NPROCESSORS_ONLN);
     struct pool *pool = pool_new(threads);
     char *cache = path_cache_home(), *home = path_data_home();
     char *path = argc > 1 ? xstrdup(argv[1])

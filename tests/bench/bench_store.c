@@ -189,7 +189,7 @@ static void bench_labels(struct store *store, const struct pair_list *list, int6
 
 int main(int argc, char **argv)
 {
-    int n = argc > 1 ? atoi(argv[1]) : 100000;
+    int n = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 100000;
     char *dir = fixture_dir();
     char *plain = xasprintf("%s/plain.db", dir);
     struct error err = {0};

@@ -1,6 +1,7 @@
 #include "tests/unit/fake_lm.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +11,9 @@
 void fake_model_init(struct model *model, int context)
 {
     memset(model, 0, sizeof *model);
-    strcpy(model->info.name, "fake");
-    strcpy(model->info.chat, "chatml");
-    strcpy(model->info.sha256, "00");
+    snprintf(model->info.name, sizeof model->info.name, "%s", "fake");
+    snprintf(model->info.chat, sizeof model->info.chat, "%s", "chatml");
+    snprintf(model->info.sha256, sizeof model->info.sha256, "%s", "00");
     model->info.context = context;
     model->info.vocab = FAKE_VOCAB;
     model->bos = -1;
@@ -40,7 +41,7 @@ int model_file_changed(const struct model *model, struct error *err)
 int model_sha256(struct model *model, char out[65], struct error *err)
 {
     (void)err;
-    strcpy(out, model->info.sha256);
+    snprintf(out, sizeof model->info.sha256, "%s", model->info.sha256);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -291,7 +292,7 @@ static int setup(void **state)
 {
     struct bench *bench = xcalloc(1, sizeof *bench);
     struct error err = {0};
-    strcpy(bench->dir, "/tmp/rlaif-cmd-XXXXXX");
+    snprintf(bench->dir, sizeof bench->dir, "%s", "/tmp/rlaif-cmd-XXXXXX");
     if (!mkdtemp(bench->dir))
         return -1;
     struct workbench_options options = {.dir = bench->dir, .no_model = true, .threads = 1};

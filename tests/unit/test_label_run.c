@@ -56,7 +56,7 @@ static int setup(void **state)
     struct bench *t = xcalloc(1, sizeof *t);
     struct error err;
     struct pair_list list;
-    strcpy(t->dir, "/tmp/rlaif-run-XXXXXX");
+    snprintf(t->dir, sizeof t->dir, "%s", "/tmp/rlaif-run-XXXXXX");
     assert_non_null(mkdtemp(t->dir));
     t->store = store_open(t->dir, 0, NULL, &err);
     if (!t->store)

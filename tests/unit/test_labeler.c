@@ -37,9 +37,9 @@ static void bench_init(struct bench *t)
     memset(t, 0, sizeof *t);
     fake_model_init(&t->model, 100000);
     fake_engine_init(&t->engine, &t->model);
-    strcpy(t->context, "a post");
-    strcpy(t->a, "short");
-    strcpy(t->b, "rather long");
+    snprintf(t->context, sizeof t->context, "%s", "a post");
+    snprintf(t->a, sizeof t->a, "%s", "short");
+    snprintf(t->b, sizeof t->b, "%s", "rather long");
     t->pair = (struct pair){.id = 9, .set_id = 1, .num = 3, .context = t->context, .a = t->a, .b = t->b,
                             .gold_a = NAN, .gold_b = NAN};
 }
@@ -444,7 +444,7 @@ static void test_too_long(void **state)
     label_release(&x.label);
     labeler_free(l);
     t.model.info.context = 70;
-    strcpy(t.context, "one\ntwo\nthree\n");
+    snprintf(t.context, sizeof t.context, "%s", "one\ntwo\nthree\n");
     l = labeler_of(&t, parse(base_yaml, NULL, NULL), 0);
     x = ask(l, &t.pair, ORDER_AB, 0);
     assert_int_equal(x.kind, ANSWER_VERDICT);
@@ -521,13 +521,13 @@ static void test_key_differs(void **state)
         assert_string_not_equal(base, hex);
     }
     prompt_free(cot);
-    strcpy(t.model.info.sha256, "01");
+    snprintf(t.model.info.sha256, sizeof t.model.info.sha256, "%s", "01");
     key_of(&t, parse(base_yaml, NULL, NULL), 1, ORDER_AB, 0, hex);
     bench_init(&t);
     key_of(&t, parse(base_yaml, NULL, NULL), 1, ORDER_AB, 0, base);
     assert_string_not_equal(base, hex);
     /* Text that says the same by other bytes of the pair does not collide. */
-    strcpy(t.a, "short\nTwo: rather long\n");
+    snprintf(t.a, sizeof t.a, "%s", "short\nTwo: rather long\n");
     key_of(&t, parse(base_yaml, NULL, NULL), 1, ORDER_AB, 0, hex);
     assert_string_not_equal(base, hex);
 }

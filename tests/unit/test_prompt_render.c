@@ -362,7 +362,7 @@ static void test_shipped(void **state)
             struct prompt *q = prompt_set(p, "shots", shots[s], &err);
             if (!q || prompt_load_exemplars(q, dir, &err))
                 fail_msg("%s shots=%s: %s", names[i], shots[s], err.text);
-            assert_int_equal(q->exemplars.n, atoi(shots[s]));
+            assert_int_equal(q->exemplars.n, strtol(shots[s], NULL, 10));
             struct renderer rr;
             struct rendered out;
             assert_int_equal(renderer_init(&rr, q, NULL, &err), 0);
@@ -384,8 +384,8 @@ struct said { char text[2000]; };
 static void say(void *ctx, const char *sentence)
 {
     struct said *s = ctx;
-    strncat(s->text, sentence, sizeof s->text - strlen(s->text) - 1);
-    strncat(s->text, "\n", sizeof s->text - strlen(s->text) - 1);
+    size_t len = strlen(s->text);
+    snprintf(s->text + len, sizeof s->text - len, "%s\n", sentence);
 }
 
 static void test_lint(void **state)

@@ -1,5 +1,6 @@
 #include "tests/unit/test_stats_fixture.h"
 
+#include <stdlib.h>
 #include <stdio.h>
 
 #include "src/base/buf.h"
@@ -137,7 +138,7 @@ double golden(const json_t *root, const char *path)
     const json_t *value = root;
     while (rest != NULL && value != NULL) {
         const char *part = strsep(&rest, "/");
-        value = json_is_array(value) ? json_array_get(value, (size_t)atol(part))
+        value = json_is_array(value) ? json_array_get(value, strtoul(part, NULL, 10))
                                      : json_object_get(value, part);
     }
     free(copy);

@@ -100,7 +100,8 @@ static void assert_well_formed(const char *page)
             assert_string_equal(name + 1, stack[--depth]);
         } else {
             assert_true(depth < 64);
-            strcpy(stack[depth++], name);
+            snprintf(stack[depth], sizeof stack[depth], "%s", name);
+            depth++;
         }
     }
     assert_int_equal(depth, 0);

@@ -89,7 +89,7 @@ static void test_formula(void **state)
 
     /* Nothing to choose between: only the slot is left. */
     pair = fixture_pair(&f, "e", 10, 10, "a", RATER_HUMAN);
-    strcpy(pair->b, pair->a);
+    memcpy(pair->b, pair->a, strlen(pair->a) + 1);
     pair_finish(pair);
     assert_true(sim_logit(&sim, pair, ORDER_BA, 1, 0, &x));
     assert_near(x, .3, "identical");

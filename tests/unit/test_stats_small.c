@@ -23,7 +23,7 @@ static int setup(void **state)
             const json_t *judged = json_object_get(row, v == 0 ? "v1" : "v2");
             char votes[8] = "";
             for (size_t j = 0; j < json_array_size(raters); j++)
-                strcat(votes, json_string_value(json_array_get(raters, j)));
+                votes[j] = json_string_value(json_array_get(raters, j))[0];
             fixture_pair(&version[v], json_string_value(json_object_get(row, "context")),
                          (size_t)golden(row, "chars_a"), (size_t)golden(row, "chars_b"), votes,
                          RATER_HUMAN);
