@@ -63,6 +63,11 @@ struct learner {
     struct learn_net_f64 *net64;
 };
 
+/* One network of exactly this shape; adds to *out, whose limit and ok are set. models/learn_check.c */
+int learn_check_shape(const struct tf_config *config, enum learn_head head, uint64_t seed,
+                      struct pool *pool, struct learn_check *out, const struct cancel *cancel,
+                      struct error *err);
+
 /* Fills params and view for a config; the buffers may be absent then. models/learn_params.c */
 void learner_list_params(struct learner *learner);
 void learner_view_weights(struct learner *learner);
