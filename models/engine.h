@@ -34,6 +34,7 @@ struct engine {
     uint64_t plans; /* made so far */
     bool no_copy;   /* weights are decoded by tiles even where a packed copy has room (tests) */
     bool ready;     /* weights packed (or found too large), scratch made */
+    uint64_t version; /* of the weights, where they change (models/learn.h) */
     uint64_t weight_bytes, kv_limit;
     char chosen_by[16];
     char self_test[96];

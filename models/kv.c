@@ -63,6 +63,19 @@ void kv_release(struct kv_tree *tree)
     memset(tree, 0, sizeof(*tree));
 }
 
+bool kv_empty(struct kv_tree *tree)
+{
+    size_t page_bytes = tree->page_bytes;
+    uint64_t limit = tree->limit;
+
+    for (const struct kv_node *node = tree->newest; node; node = node->older)
+        if (node->pins > 0)
+            return false;
+    kv_release(tree);
+    kv_init(tree, page_bytes, limit);
+    return true;
+}
+
 static int available(const struct kv_node *node, uint64_t plan)
 {
     return plan != 0 && node->plan == plan ? node->n : node->valid;

@@ -39,6 +39,8 @@ struct kv_tree {
 
 void kv_init(struct kv_tree *tree, size_t page_bytes, uint64_t limit);
 void kv_release(struct kv_tree *tree);
+/* Drops everything; false, and nothing done, while somebody holds a page. */
+bool kv_empty(struct kv_tree *tree);
 /*
  * The child of `parent` that has most of the n tokens ids at its start; *matched of them (those
  * of other plans only as far as they are computed). NULL when none has the first.

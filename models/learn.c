@@ -261,10 +261,15 @@ void learn_forest_release(struct learn_forest *forest)
 static int look(struct learner *learner, const struct learn_batch *batch, learn_row_fn *row,
                 void *arg, double *values, const struct cancel *cancel, struct error *err)
 {
-    pool_flush_denormals();
+    unsigned state = cpu_flush_denormals();
+    int status;
+
     if (learner->options.real == BLAS_F64)
-        return look_f64(learner, learner->net64, batch, row, arg, values, cancel, err);
-    return look_f32(learner, learner->net32, batch, row, arg, values, cancel, err);
+        status = look_f64(learner, learner->net64, batch, row, arg, values, cancel, err);
+    else
+        status = look_f32(learner, learner->net32, batch, row, arg, values, cancel, err);
+    cpu_restore(state);
+    return status;
 }
 
 int learner_forward(struct learner *learner, const struct learn_batch *batch, learn_row_fn *row,
@@ -281,8 +286,13 @@ int learner_values(struct learner *learner, const struct learn_batch *batch, dou
 
 int learner_grad(struct learner *learner, const struct learn_call *call, struct error *err)
 {
-    pool_flush_denormals();
+    unsigned state = cpu_flush_denormals();
+    int status;
+
     if (learner->options.real == BLAS_F64)
-        return grad_f64(learner, learner->net64, call, err);
-    return grad_f32(learner, learner->net32, call, err);
+        status = grad_f64(learner, learner->net64, call, err);
+    else
+        status = grad_f32(learner, learner->net32, call, err);
+    cpu_restore(state);
+    return status;
 }

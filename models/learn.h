@@ -167,11 +167,17 @@ int learner_grad(struct learner *learner, const struct learn_call *call, struct 
 struct engine_text;
 /*
  * An engine (models/lm.h) that reads the learner's weights where they are; float learners with
- * the LM head. `text` says how tokens end and read (models/engine.h); the learner must outlive it.
- * After weights changed engine_refresh (models/engine.h) packs anew and drops the KV cache.
+ * the LM head and all layers. `text` says how tokens end and read (models/engine.h); the learner must outlive it.
  */
 struct engine *learner_engine(const struct learner *learner, const struct engine_text *text,
                               const struct engine_options *options, struct error *err);
+/*
+ * After the weights changed: packs them anew in place and drops the KV cache; nothing to do when
+ * the version is the same. Fails while another call on the engine is under way, and when cancelled
+ * (then the next call does it again; until it succeeds the engine must not be used).
+ */
+int learner_engine_refresh(const struct learner *learner, struct engine *engine,
+                           const struct cancel *cancel, struct error *err);
 
 /* ---- check grads ---- */
 

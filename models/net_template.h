@@ -137,6 +137,40 @@ int R(tf_net_pack)(struct R(tf_net) *net, struct pool *pool, enum pool_priority 
     return 0;
 }
 
+/* Takes a vector over again where it stands. */
+static void R(retake_vector)(const struct weight *weight, enum simd simd, REAL *to)
+{
+    struct panel_source source = {.parts = {*weight}, .n_parts = 1, .simd = simd};
+
+    if (to && weight->data)
+        panels_rows(&source, BLAS_REAL, 0, weight->rows, to);
+}
+
+int R(tf_net_refresh)(struct R(tf_net) *net, const struct tf_weights *weights, struct pool *pool,
+                      enum pool_priority priority, const struct cancel *cancel, struct error *err)
+{
+    enum simd simd = net->embed_source.simd;
+    struct blas_panels *panels;
+
+    R(retake_vector)(&weights->out_norm, simd, net->out_norm);
+    for (int l = 0; l < net->config.n_layers; l++) {
+        const struct tf_layer *from = &weights->layers[l];
+        struct R(tf_net_layer) *to = &net->layers[l];
+
+        R(retake_vector)(&from->attn_norm, simd, to->attn_norm);
+        R(retake_vector)(&from->ffn_norm, simd, to->ffn_norm);
+        R(retake_vector)(&from->q_norm, simd, to->q_norm);
+        R(retake_vector)(&from->k_norm, simd, to->k_norm);
+        free(to->qkv_bias);
+        R(take_bias)(&net->config, from, simd, &to->qkv_bias);
+    }
+    /* A cancelled packing leaves that matrix without a copy: it is packed again, or decoded. */
+    for (size_t i = 0; net->packed && (panels = R(net_matrix)(net, i)); i++)
+        if (panels_pack(panels, pool, priority, cancel, err) != 0)
+            return -1;
+    return 0;
+}
+
 void R(tf_net_free)(struct R(tf_net) *net)
 {
     struct blas_panels *panels;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/cpu.h"
 #include "models/learn_net.h"
 #include "src/base/mem.h"
 
@@ -219,8 +220,8 @@ static double sum_squares(struct step_run *run, bool weights)
     return sum;
 }
 
-int optimiser_step(struct optimiser *optimiser, double loss, double lr,
-                   struct optimiser_report *report, struct error *err)
+static int step(struct optimiser *optimiser, double loss, double lr,
+                struct optimiser_report *report, struct error *err)
 {
     struct learner *learner = optimiser->learner;
     const struct optimiser_options *options = &optimiser->options;
@@ -228,7 +229,6 @@ int optimiser_step(struct optimiser *optimiser, double loss, double lr,
         .optimiser = optimiser, .lr = lr, .factor = 1, .partial = optimiser->partial};
     double squares, t = (double)optimiser->steps + 1;
 
-    pool_flush_denormals();
     if (!isfinite(loss))
         return error_set(err, ERROR_FAILED, "the loss is not a finite number before update %.0f", t);
     squares = sum_squares(&run, false);
@@ -254,4 +254,14 @@ int optimiser_step(struct optimiser *optimiser, double loss, double lr,
                  learner->options.real == BLAS_F64 ? adamw_tile_f64 : adamw_tile_f32, &run);
     learner_touch(learner);
     return 0;
+}
+
+int optimiser_step(struct optimiser *optimiser, double loss, double lr,
+                   struct optimiser_report *report, struct error *err)
+{
+    unsigned state = cpu_flush_denormals();
+    int status = step(optimiser, loss, lr, report, err);
+
+    cpu_restore(state);
+    return status;
 }

@@ -30,6 +30,9 @@ size_t R(tf_net_bytes)(const struct R(tf_net) *net);
 /* Makes the packed copy; after a failure there is none and the net works without. */
 int R(tf_net_pack)(struct R(tf_net) *net, struct pool *pool, enum pool_priority priority,
                    const struct cancel *cancel, struct error *err);
+/* After the bytes of the weights changed: norms and biases are taken over again, a packed copy is packed again. */
+int R(tf_net_refresh)(struct R(tf_net) *net, const struct tf_weights *weights, struct pool *pool,
+                      enum pool_priority priority, const struct cancel *cancel, struct error *err);
 void R(tf_net_free)(struct R(tf_net) *net);
 
 /* What a backward pass needs of a forward: one array a layer, n_rows rows each. */
