@@ -517,6 +517,53 @@ def test_command_line_in_the_tui():
     t.wait(rb"builtin")
 
 
+def test_editor_in_the_tui():
+    script = os.path.join(WORK, "ed.py")
+    with open(script, "w") as f:
+        f.write("import sys, termios\nassert termios.tcgetattr(0)[3] & termios.ICANON\n"
+                "s = open(sys.argv[1]).read()\nopen(sys.argv[1], 'w').write('Edited. ' + s)\n")
+    t = tui(env={"EDITOR": "%s %s" % (sys.executable, script), "VISUAL": None})
+    t.send("e")
+    t.wait(rb"as sent")
+    t.send("\x1bOQ")
+    t.wait(rb"Edited\. You compare")
+    t.send("\x13")
+    t.wait(rb"> label summary-base@2|summary-base@2")
+    t.send("\x1b")
+    t.wait(rb"filter")
+    t.send("q")
+    t.wait(PROMPT)
+    t.send("show prompt summary-base@2\r")
+    t.wait(rb"Edited\. You compare.*" + PROMPT)
+    t.send("undo\r")
+    t.wait(PROMPT)
+
+
+def test_unsaved_draft_is_kept():
+    w = workspace()
+    t = tui(w=w)
+    t.send("e")
+    t.wait(rb"as sent")
+    t.send("Unsaved words. ")
+    t.wait(rb"words")
+    os.kill(t.pid, signal.SIGTERM)
+    assert t.end()[0] == 143
+    assert b"Unsaved words. You compare" in open(w + "/edit/summary-base.yaml", "rb").read()
+
+
+def test_watch():
+    w = workspace()
+    t = repl(w=w)
+    path = os.path.join(WORK, "watched.yaml")
+    source = os.path.join(HERE, "..", "..", "prompts", "summary-base.yaml")
+    shutil.copy(source, path)
+    t.send("watch prompt %s\r" % path)
+    t.wait(PROMPT)
+    with open(path, "a") as f:
+        f.write("nonsense: 1\n")
+    t.wait(rb"nonsense")
+
+
 def test_escape_is_fast():
     t = tui()
     t.send("/")
