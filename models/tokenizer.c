@@ -332,7 +332,9 @@ static int load_merges(struct tokenizer *t, const struct gguf *g, struct error *
 static int load_bpe(struct tokenizer *t, const struct gguf *g, struct error *err)
 {
     struct gguf_string pre = {"default", 7};
-    if (gguf_get_string(g, "tokenizer.ggml.pre", &pre, err) < 0)
+    /* Files of ours name one that others do not know (models/gguf_write.h). */
+    const int own = gguf_get_string(g, "rlaif.tokenizer.pre", &pre, err);
+    if (own < 0 || (own == 0 && gguf_get_string(g, "tokenizer.ggml.pre", &pre, err) < 0))
         return -1;
     t->splitter = splitter_find(pre);
     if (!t->splitter) {
@@ -436,12 +438,11 @@ static void find_ends(struct tokenizer *t)
 
 static int load_specials(struct tokenizer *t, const struct gguf *g, struct error *err)
 {
-    int32_t padding;
     if (get_id(t, g, "tokenizer.ggml.bos_token_id", &t->bos, err) ||
         get_id(t, g, "tokenizer.ggml.eos_token_id", &t->eos, err) ||
         get_id(t, g, "tokenizer.ggml.eot_token_id", &t->eot, err) ||
         get_id(t, g, "tokenizer.ggml.eom_token_id", &t->eom, err) ||
-        get_id(t, g, "tokenizer.ggml.padding_token_id", &padding, err) ||
+        get_id(t, g, "tokenizer.ggml.padding_token_id", &t->padding, err) ||
         get_id(t, g, "tokenizer.ggml.unknown_token_id", &t->unknown, err) ||
         gguf_get_bool(g, "tokenizer.ggml.add_bos_token", &t->add_bos, err) < 0 ||
         gguf_get_bool(g, "tokenizer.ggml.add_space_prefix", &t->add_space, err) < 0)
@@ -496,6 +497,7 @@ void tokenizer_free(struct tokenizer *t)
     free(t->normal.slots);
     free(t->special.slots);
     free(t->merges);
+    free(t->owned);
     free(t);
 }
 

@@ -56,6 +56,7 @@ struct splitter {
     const char *aliases; /* other values of tokenizer.ggml.pre, separated by blanks */
     bool whole_words;    /* a word that is a token is that token, whatever the merges say */
     bool bos;            /* whether a text begins with BOS when the file does not say */
+    bool blank;          /* a text that does not begin with a blank gets one in front (models/vocab.h, words) */
     /* Bytes of the first word of text[0..len), len > 0; at least 1. */
     size_t (*next)(const char *text, size_t len);
 };
@@ -81,10 +82,11 @@ struct tokenizer {
     const uint8_t *scores; /* SPM: n_pieces f32, little-endian, perhaps not aligned */
     uint64_t seed;         /* of the hash tables: nobody can prepare collisions */
     int32_t byte_ids[256]; /* -1: none */
-    int32_t bos, eos, eot, eom, unknown; /* -1: none */
+    int32_t bos, eos, eot, eom, unknown, padding; /* -1: none */
     bool add_bos, add_space;
     int32_t ends[16];
     int n_ends;
+    void *owned; /* the bytes that the pieces point into, when they are not a model file's */
 };
 
 /* Checks arrays, lengths, types, merges and special ids; n_vocab: rows of the embedding. Errors name key and offset. */

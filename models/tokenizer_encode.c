@@ -247,6 +247,20 @@ static int encode_bpe(struct merger *m, size_t len, struct tokens *out, struct e
     return 0;
 }
 
+/* The same for a text that gets a blank in front. */
+static int encode_after_blank(struct merger *m, size_t len, struct tokens *out, struct error *err)
+{
+    char *text = mem_try(len + 1, "a text", err);
+    if (!text)
+        return -1;
+    text[0] = ' ';
+    memcpy(text + 1, m->text, len);
+    m->text = text;
+    const int status = encode_bpe(m, len + 1, out, err);
+    free(text);
+    return status;
+}
+
 /* ---- SentencePiece ---- */
 
 /* Blanks become U+2581, and one stands before the text when the model was trained so. */
@@ -319,8 +333,10 @@ int tokenizer_encode(const struct tokenizer *t, const char *text, size_t len, st
         return 0;
     struct merger m = {.t = t, .text = text};
     const size_t before = out->n;
-    const int status = t->kind == TOKENIZER_BPE ? encode_bpe(&m, len, out, err)
-                                                : encode_spm(&m, text, len, out, err);
+    const bool blank = t->kind == TOKENIZER_BPE && t->splitter->blank && text[0] != ' ';
+    const int status = t->kind == TOKENIZER_SPM ? encode_spm(&m, text, len, out, err)
+                       : blank                  ? encode_after_blank(&m, len, out, err)
+                                                : encode_bpe(&m, len, out, err);
     if (status)
         out->n = before;
     free(m.symbols);

@@ -196,10 +196,11 @@ static size_t next_qwen2(const char *text, size_t len)
 }
 
 static const struct splitter splitters[] = {
-    {"smollm", "", false, false, next_smollm},
-    {"gpt-2", "default gpt2", false, false, next_gpt2},
-    {"llama-bpe", "llama3 llama-v3", true, true, next_llama_bpe},
-    {"qwen2", "deepseek-r1-qwen", false, false, next_qwen2},
+    {"smollm", "", false, false, false, next_smollm},
+    {"gpt-2", "default gpt2", false, false, false, next_gpt2},
+    {"llama-bpe", "llama3 llama-v3", true, true, false, next_llama_bpe},
+    {"qwen2", "deepseek-r1-qwen", false, false, false, next_qwen2},
+    {"words", "", true, false, true, next_gpt2},
 };
 enum { N_SPLITTERS = sizeof splitters / sizeof splitters[0] };
 

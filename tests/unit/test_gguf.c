@@ -295,7 +295,7 @@ static const struct bad bad[] = {
      "key tokenizer.ggml.model"},
     {"gguf-tokenizer", SET_STRING, "tokenizer.ggml.pre", 0, "no\x1bsuch",
      "^the pre-tokenizer 'no\\^\\[such' is not known \\(allowed: smollm, gpt-2, "
-     "llama-bpe, qwen2\\)$",
+     "llama-bpe, qwen2, words\\)$",
      "key tokenizer.ggml.pre"},
     {"gguf-tokenizer", NO_KEY, "tokenizer.ggml.model", 0, NULL,
      "^the key tokenizer.ggml.model is missing$", "end"},
