@@ -160,7 +160,8 @@ static bool says_best(const char *dir, uint64_t generation)
     return says;
 }
 
-/* All but the last `keep` and the newest that was the best. What cannot be removed stays: it only costs room. */
+/* All but the last `keep` and the newest that was the best. What cannot be removed stays:
+ * it only costs room. */
 static void remove_old(const char *dir, unsigned keep)
 {
     struct checkpoint_list list;
@@ -274,7 +275,8 @@ int checkpoint_write(const char *dir, const struct checkpoint_put *what, uint64_
 static int damaged(const struct safetensors *st, struct error *err, const char *what,
                    const char *found, const char *due)
 {
-    return error_at_byte(err, st->file, 8, "%s is damaged: its SHA-256 is %.16s.., %.16s.. was written",
+    return error_at_byte(err, st->file, 8,
+                         "%s is damaged: its SHA-256 is %.16s.., %.16s.. was written",
                          what, found, SHOW_TEXT(due));
 }
 
@@ -285,7 +287,8 @@ static int check_version(const struct safetensors *st, struct error *err)
         return error_at_byte(err, st->file, 8, "this is not a checkpoint: it has no ckpt.version");
     if (strcmp(version, VERSION) == 0)
         return 0;
-    error_at_byte(err, st->file, 8, "the checkpoint is of version %s, this program reads version %s",
+    error_at_byte(err, st->file, 8,
+                  "the checkpoint is of version %s, this program reads version %s",
                   SHOW_TEXT(version), VERSION);
     return error_hint(err, "resume it with the program that wrote it");
 }
@@ -440,16 +443,18 @@ int checkpoint_note_real(const struct checkpoint *ckpt, const char *key, double 
                          struct error *err)
 {
     const char *text = checkpoint_note(ckpt, key);
-    if (text && (strcmp(text, "nan") == 0 || strcmp(text, "inf") == 0 || strcmp(text, "-inf") == 0)) {
+    if (text && (strcmp(text, "nan") == 0 || strcmp(text, "inf") == 0 ||
+                 strcmp(text, "-inf") == 0)) {
         *out = text[0] == 'n' ? (double)NAN : text[0] == 'i' ? (double)INFINITY : -(double)INFINITY;
         return 0;
     }
     json_t *value = text ? json_parse(text, strlen(text), ckpt->file.file, 1, NULL) : NULL;
     const int status =
-        json_is_number(value) ? 0
-                              : error_at_byte(err, ckpt->file.file, 8,
-                                              "the checkpoint's note %s is %s, a number is due", key,
-                                              text ? SHOW_TEXT(text) : "missing");
+        json_is_number(value)
+            ? 0
+            : error_at_byte(err, ckpt->file.file, 8,
+                            "the checkpoint's note %s is %s, a number is due", key,
+                            text ? SHOW_TEXT(text) : "missing");
     if (!status)
         *out = json_number_value(value);
     json_decref(value);
@@ -487,7 +492,9 @@ static uint64_t find_whole(const char *dir, const struct checkpoint_list *list,
         if (open_generation(&older, dir, list->generations[i], id, NULL))
             continue;
         const uint64_t generation = older.generation;
-        error_hint(err, "generation %" PRIu64 " (step %" PRIu64 ") is whole and can be resumed from",
+        error_hint(err,
+                   "generation %" PRIu64 " (step %" PRIu64
+                   ") is whole and can be resumed from",
                    generation, older.step);
         checkpoint_close(&older);
         return generation;

@@ -20,12 +20,14 @@
 #include "models/weights.h"
 #include "src/base/error.h"
 
-/* What the file must agree with to be loaded: anything else is another run's. Names and values are shown in errors. */
+/* What the file must agree with to be loaded: anything else is another run's. Names and
+ * values are shown in errors. */
 struct checkpoint_id {
     const char *run;        /* "rl-4" */
     const char *model;      /* checkpoint_model_text */
     const char *tokenizer;  /* vocab_hash in hex */
-    const char *config;     /* the run's configuration as text: stages, shards, whatever must not change; "" when free */
+    const char *config; /* the run's configuration as text: stages, shards, whatever must
+                           not change; "" when free */
 };
 /* "llama, 3 layers, width 96, ..": equal for equal shapes. */
 void checkpoint_model_text(const struct tf_config *config, char *out, size_t out_size);
@@ -49,8 +51,9 @@ struct checkpoint {
     uint64_t generation, step;
     bool is_best; /* when it was written */
 };
-/* Checks the hash of every part and of the notes, and that it agrees with `id` (NULL: whatever it is of); the error
- * says which part or what differs. On failure *out needs no release. */
+/* Checks the hash of every part and of the notes, and that it agrees with `id` (NULL:
+ * whatever it is of); the error says which part or what differs. On failure *out needs no
+ * release. */
 int checkpoint_open(struct checkpoint *out, const char *path, const struct checkpoint_id *id,
                     struct error *err);
 void checkpoint_close(struct checkpoint *ckpt); /* zeroed is fine */
@@ -65,7 +68,8 @@ int checkpoint_note_real(const struct checkpoint *ckpt, const char *key, double 
                          struct error *err);
 void checkpoint_real(double value, char out[40]);
 
-/* The generations there are in a directory, newest first. A directory that is not there has none. */
+/* The generations there are in a directory, newest first. A directory that is not there
+ * has none. */
 struct checkpoint_list {
     uint64_t *generations;
     size_t n;
@@ -74,9 +78,10 @@ int checkpoint_list(const char *dir, struct checkpoint_list *out, struct error *
 void checkpoint_list_release(struct checkpoint_list *list);
 char *checkpoint_path(const char *dir, uint64_t generation); /* owned by the caller */
 /*
- * The newest. When it is damaged, the error says which part, and its hint names the newest one
- * before it that is whole; *fallback (may be NULL) is that one's generation, 0: there is none. Nothing
- * older is taken without being asked. No checkpoint at all: an error, *fallback 0.
+ * The newest. When it is damaged, the error says which part, and its hint names the
+ * newest one before it that is whole; *fallback (may be NULL) is that one's generation,
+ * 0: there is none. Nothing older is taken without being asked. No checkpoint at all: an
+ * error, *fallback 0.
  */
 int checkpoint_newest(struct checkpoint *out, const char *dir, const struct checkpoint_id *id,
                       uint64_t *fallback, struct error *err);

@@ -275,7 +275,8 @@ static int check_finite(const struct tensor_list *list, const char *path, struct
         size_t at = 0;
         if (weight_bad(list->items[i].weight, &at))
             return error_set(err, ERROR_FAILED,
-                             "%s is not written: tensor %zu of the network is NaN or infinite at index %zu",
+                             "%s is not written: tensor %zu of the network is NaN or "
+                             "infinite at index %zu",
                              path, i, at);
     }
     return 0;

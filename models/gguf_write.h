@@ -16,11 +16,13 @@ struct gguf_export {
     const struct vocab *vocab;
     const char *name; /* general.name, NULL: none */
 };
-/* llama.cpp knows no word vocabularies: such a file says "llama-bpe" to it, which gives the same ids for a text that
- * begins with a blank and has no numbers; we read it back as what it is. */
+/* llama.cpp knows no word vocabularies: such a file says "llama-bpe" to it, which gives
+ * the same ids for a text that begins with a blank and has no numbers; we read it back as
+ * what it is. */
 int gguf_write(const char *path, const struct gguf_export *what, struct error *err);
 
-/* Inside the folder. Header and tokenizer.* keys alone, as gguf_parse and tokenizer_new read them. */
+/* Inside the folder. Header and tokenizer.* keys alone, as gguf_parse and tokenizer_new
+ * read them. */
 void gguf_write_vocab(const struct vocab *vocab, struct buf *out);
 
 #endif

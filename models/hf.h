@@ -19,19 +19,23 @@
 
 struct hf_export {
     const struct tf_config *config;
-    const struct tf_weights *weights; /* any types; written as F32. head is left out when config->tied */
+    const struct tf_weights
+        *weights; /* any types; written as F32. head is left out when config->tied */
     const struct vocab *vocab;        /* as many tokens as config->vocab */
     const struct weight *score;       /* a reward model's head, 1 x width; NULL: a language model */
     const struct st_note *notes;      /* for __metadata__: "rlaif.run", "rlaif.step", .. */
     size_t n_notes;
 };
-/* Makes the directory when it is not there; refuses one that holds other things than such files. Weights last: a
- * directory without model.safetensors is one whose writing was cut. */
+/* Makes the directory when it is not there; refuses one that holds other things than such
+ * files. Weights last: a directory without model.safetensors is one whose writing was
+ * cut. */
 int hf_write(const char *dir, const struct hf_export *what, struct error *err);
 
-/* The score head of a reward model's directory; NULL for language models. Valid as long as the model. */
+/* The score head of a reward model's directory; NULL for language models. Valid as long
+ * as the model. */
 const struct weight *model_score(const struct model *model);
-/* A note of the weights' __metadata__, or NULL: "rlaif.run", "rlaif.step", "rlaif.tokenizer", "rlaif.score_bias". */
+/* A note of the weights' __metadata__, or NULL: "rlaif.run", "rlaif.step",
+ * "rlaif.tokenizer", "rlaif.score_bias". */
 const char *model_note(const struct model *model, const char *key);
 
 #endif

@@ -27,8 +27,9 @@ extern const struct option preset_table[];
 /* A file's text; errors with FILE:LINE:COL. On failure *out needs no release. */
 int preset_parse(struct preset *out, const char *text, size_t len, const char *file,
                  struct error *err);
-/* `name`: a path when it has a slash or ends in .yaml, else NAME.yaml in the first of `dirs` (NULL-terminated) that
- * has it; when none has it, the error lists what there is. */
+/* `name`: a path when it has a slash or ends in .yaml, else NAME.yaml in the first of
+ * `dirs` (NULL-terminated) that has it; when none has it, the error lists what there is.
+ */
 int preset_open(struct preset *out, const char *name, const char *const *dirs, struct error *err);
 void preset_release(struct preset *preset);
 /* vocab: tokens of the vocabulary that was made. Fails when the fields do not fit together. */

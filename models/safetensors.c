@@ -1,4 +1,5 @@
-/* Reading: the header by a scanner of our own, which knows the byte of everything and cannot nest. */
+/* Reading: the header by a scanner of our own, which knows the byte of everything and
+ * cannot nest. */
 #include "models/safetensors.h"
 
 #include <fcntl.h>
@@ -404,7 +405,8 @@ static int by_name(const void *a, const void *b)
 
 static int by_key(const void *a, const void *b)
 {
-    return strcmp((*(const struct st_note *const *)a)->key, (*(const struct st_note *const *)b)->key);
+    return strcmp((*(const struct st_note *const *)a)->key,
+                  (*(const struct st_note *const *)b)->key);
 }
 
 static int check_names(struct safetensors *st, struct error *err)

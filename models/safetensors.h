@@ -65,15 +65,18 @@ void safetensors_release(struct safetensors *st); /* zeroed is fine */
 
 const struct st_tensor *safetensors_find(const struct safetensors *st, const char *name);
 const char *safetensors_note(const struct safetensors *st, const char *key); /* NULL: none */
-/* F32, F16 and BF16 tensors as a row of weights (1 dimension: rows = 1). Fails on other types and more dimensions. */
+/* F32, F16 and BF16 tensors as a row of weights (1 dimension: rows = 1). Fails on other
+ * types and more dimensions. */
 int safetensors_weight(const struct safetensors *st, const struct st_tensor *tensor,
                        struct weight *out, struct error *err);
-/* Looks for NaN and infinities in every F16, BF16, F32 and F64 tensor; names tensor, first index and byte. */
+/* Looks for NaN and infinities in every F16, BF16, F32 and F64 tensor; names tensor,
+ * first index and byte. */
 int safetensors_check_finite(const struct safetensors *st, struct error *err);
 
 /* ---- writing ---- */
 
-/* One tensor to write. Its elements are `data` as they are, or, when `weight` is set, that weight's rows as F32. */
+/* One tensor to write. Its elements are `data` as they are, or, when `weight` is set,
+ * that weight's rows as F32. */
 struct st_put {
     const char *name;
     enum st_type type;

@@ -81,8 +81,9 @@ static int check_put(const struct st_put *put, const char *path, struct error *e
     const uint64_t bad = first_bad(put, count);
     if (bad == count)
         return 0;
-    error_set(err, ERROR_FAILED, "%s is not written: tensor %s is NaN or infinite at index %" PRIu64,
-              path, put->name, bad);
+    error_set(err, ERROR_FAILED,
+              "%s is not written: tensor %s is NaN or infinite at index %" PRIu64, path,
+              put->name, bad);
     return error_hint(err, "the file that was there stays as it was");
 }
 

@@ -92,7 +92,8 @@ static int add_control(struct vocab *v, struct vocab_index *index, const char *n
         return error_set(err, ERROR_USAGE, "a control token's name must be 1 to 64 bytes of UTF-8");
     if (vocab_index_find(index, v, name, len) >= 0)
         return error_set(err, ERROR_USAGE, "the control token %s is there twice", name);
-    /* One letter is a byte's token; and a merge can only make what begins and ends as letters do. */
+    /* One letter is a byte's token; and a merge can only make what begins and ends as
+     * letters do. */
     if (utf8_count(name, len) < 2)
         return error_set(err, ERROR_USAGE, "the control token %s is a byte's letter", name);
     vocab_add(v, index, name, len, PIECE_CONTROL);
@@ -112,9 +113,10 @@ int vocab_begin(struct vocab *vocab, struct vocab_index *index, const char *pre,
         if (add_control(vocab, index, *name, err))
             return -1;
     if (options->size && options->size < vocab->n_pieces + N_BYTES)
-        return error_set(err, ERROR_USAGE,
-                         "a vocabulary of %u tokens has no room for %u control tokens and 256 bytes",
-                         (unsigned)options->size, (unsigned)vocab->n_pieces);
+        return error_set(
+            err, ERROR_USAGE,
+            "a vocabulary of %u tokens has no room for %u control tokens and 256 bytes",
+            (unsigned)options->size, (unsigned)vocab->n_pieces);
     /* Letters have numbers up to U+0143. */
     for (uint32_t code = 0; code <= 0x143; code++) {
         char letter[4];
@@ -147,8 +149,9 @@ static int add_word(struct vocab *v, struct vocab_index *index, const char *word
     buf_init(&letters, 0);
     vocab_letters(text, len, &letters);
     if (len == 1 || len > 200)
-        status = error_set(err, ERROR_USAGE, "a word of %zu bytes in the vocabulary (allowed 1..199)",
-                           len - 1);
+        status =
+            error_set(err, ERROR_USAGE,
+                      "a word of %zu bytes in the vocabulary (allowed 1..199)", len - 1);
     else if (first != len) {
         error_set(err, ERROR_USAGE, "the word '%s' is none: a text is cut behind '%.*s'", word,
                   (int)(first > 1 ? first - 1 : 0), word);
@@ -169,7 +172,8 @@ int vocab_from_words(struct vocab *out, const char *const *words, size_t n,
     int status = vocab_begin(out, &index, "words", options, err);
     if (!status && options->size && n > options->size - out->n_pieces)
         status = error_set(err, ERROR_USAGE,
-                           "%zu words, %u control tokens and bytes are more than the %u tokens of the vocabulary",
+                           "%zu words, %u control tokens and bytes are more than the %u "
+                           "tokens of the vocabulary",
                            n, (unsigned)out->n_pieces, (unsigned)options->size);
     for (size_t i = 0; i < n && !status; i++)
         status = add_word(out, &index, words[i], err);
@@ -220,7 +224,8 @@ int vocab_of_tokenizer(struct vocab *out, const struct tokenizer *tokenizer, str
     *out = (struct vocab){.bos = t->bos, .eos = t->eos, .pad = t->padding, .add_bos = t->add_bos};
     if (t->kind != TOKENIZER_BPE)
         return error_set(err, ERROR_FAILED,
-                         "a SentencePiece vocabulary cannot be taken from its model (byte-level BPE can)");
+                         "a SentencePiece vocabulary cannot be taken from its model "
+                         "(byte-level BPE can)");
     snprintf(out->pre, sizeof out->pre, "%s", t->splitter->name);
     out->pieces = xmalloc(((size_t)t->n_pieces + 1) * sizeof *out->pieces);
     for (; out->n_pieces < t->n_pieces; out->n_pieces++) {

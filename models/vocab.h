@@ -47,24 +47,30 @@ struct vocab_text {
     size_t len;
 };
 struct vocab_options {
-    uint32_t size;        /* of the whole vocabulary; training stops earlier when nothing merges any more */
+    uint32_t size; /* of the whole vocabulary; training stops earlier when nothing merges
+                      any more */
     uint64_t min_count;   /* a pair merges when it is there as often; 0 is 1 */
-    const char *const *control; /* further control tokens behind <bos> <eos> <pad>, NULL-terminated; NULL: none */
+    const char *const *control;  /* further control tokens behind <bos> <eos> <pad>,
+                                    NULL-terminated; NULL: none */
     const struct cancel *cancel; /* or NULL */
 };
-/* <bos>, <eos>, <pad> are ids 0, 1, 2, further ones 3, .. Fails when size leaves no room for the bytes. */
+/* <bos>, <eos>, <pad> are ids 0, 1, 2, further ones 3, .. Fails when size leaves no room
+ * for the bytes. */
 int vocab_train_bpe(struct vocab *out, const struct vocab_text *texts, size_t n,
                     const struct vocab_options *options, struct error *err);
-/* The words in their order; options->size 0: no limit, else too many are an error. A word that is empty, twice in
- * the list, one byte alone or cut by the pre-tokenizer ("can't": by its mark) is an error that names it. */
+/* The words in their order; options->size 0: no limit, else too many are an error. A word
+ * that is empty, twice in the list, one byte alone or cut by the pre-tokenizer ("can't":
+ * by its mark) is an error that names it. */
 int vocab_from_words(struct vocab *out, const char *const *words, size_t n,
                      const struct vocab_options *options, struct error *err);
 void vocab_release(struct vocab *vocab);
 
-/* What tokenizer.json is to say: text that the `tokenizers` library reads. Fails on SentencePiece vocabularies. */
+/* What tokenizer.json is to say: text that the `tokenizers` library reads. Fails on
+ * SentencePiece vocabularies. */
 int vocab_write_json(const struct vocab *vocab, struct buf *out, struct error *err);
-/* Refuses what would give other ids than the file's author has; the error names file and field ("model.merges[3]").
- * Ids of BOS, EOS and padding come from names and the post-processor; config.json may say otherwise (models/hf.h). */
+/* Refuses what would give other ids than the file's author has; the error names file and
+ * field ("model.merges[3]"). Ids of BOS, EOS and padding come from names and the
+ * post-processor; config.json may say otherwise (models/hf.h). */
 int vocab_read_json(struct vocab *out, const char *text, size_t len, const char *file,
                     struct error *err);
 /* A byte-level BPE tokenizer's vocabulary; the pieces are copied. */

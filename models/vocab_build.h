@@ -1,4 +1,5 @@
-/* Inside the vocabulary's files: how one is put together. The vocabulary is its maker's until it is done. */
+/* Inside the vocabulary's files: how one is put together. The vocabulary is its maker's
+ * until it is done. */
 #ifndef RLAIF_MODELS_VOCAB_BUILD_H
 #define RLAIF_MODELS_VOCAB_BUILD_H
 

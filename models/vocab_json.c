@@ -7,12 +7,12 @@
 #include "src/base/json.h"
 
 /* The published expressions of the pre-tokenizers that the library has no name for. */
-static const char llama3_words[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
-    "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-static const char qwen2_words[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
-    "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+static const char llama3_words[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?"
+                                   "\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+                                   "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+static const char qwen2_words[] = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?"
+                                  "\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+                                  "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 const struct vocab_form vocab_forms[] = {
     {"gpt-2", NULL, false, false, true, false},
@@ -84,11 +84,14 @@ static int add_vocab(const struct vocab *v, json_t *model, struct error *err)
     for (uint32_t i = 0; i < v->n_pieces; i++) {
         const struct piece *p = &v->pieces[i];
         if (json_object_getn(map, p->text, p->len))
-            return error_set(err, ERROR_FAILED, "tokens %d and %u of the vocabulary have the same text",
-                             (int)json_integer_value(json_object_getn(map, p->text, p->len)),
-                             (unsigned)i);
+            return error_set(
+                err, ERROR_FAILED,
+                "tokens %d and %u of the vocabulary have the same text",
+                (int)json_integer_value(json_object_getn(map, p->text, p->len)),
+                (unsigned)i);
         if (json_object_setn_new(map, p->text, p->len, json_integer(i)))
-            return error_set(err, ERROR_FAILED, "token %u of the vocabulary is not UTF-8", (unsigned)i);
+            return error_set(err, ERROR_FAILED, "token %u of the vocabulary is not UTF-8",
+                             (unsigned)i);
     }
     for (size_t i = 0; i < v->n_merges; i++) {
         const struct piece *a = &v->pieces[v->merges[i].left], *b = &v->pieces[v->merges[i].right];
@@ -107,9 +110,10 @@ int vocab_write_json(const struct vocab *vocab, struct buf *out, struct error *e
     if (!form)
         return error_set(err, ERROR_FAILED, "the pre-tokenizer '%s' cannot be written as JSON",
                          vocab->pre);
-    json_t *model = json_pack("{s:s,s:n,s:n,s:n,s:n,s:b,s:b,s:b}", "type", "BPE", "dropout",
-                              "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
-                              "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", form->whole_words);
+    json_t *model =
+        json_pack("{s:s,s:n,s:n,s:n,s:n,s:b,s:b,s:b}", "type", "BPE", "dropout",
+                  "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+                  "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", form->whole_words);
     int status = add_vocab(vocab, model, err);
     json_t *whole = json_pack("{s:s,s:n,s:n,s:o,s:n,s:o,s:o,s:{s:s,s:b,s:b,s:b},s:o}", "version",
                               "1.0", "truncation", "padding", "added_tokens", added_tokens(vocab),

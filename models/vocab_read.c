@@ -57,7 +57,8 @@ static bool is_type(const json_t *object, const char *type)
 static int read_normalizer(const struct reading *r, struct error *err)
 {
     const json_t *n = json_object_get(r->root, "normalizer");
-    /* NFC changes nothing in texts that are composed already, which nearly all are (models/tokenizer.h). */
+    /* NFC changes nothing in texts that are composed already, which nearly all are
+     * (models/tokenizer.h). */
     if (!n || json_is_null(n) || is_type(n, "NFC"))
         return 0;
     if (is_type(n, "Sequence") && json_array_size(json_object_get(n, "normalizers")) == 0)
@@ -105,7 +106,8 @@ static int read_pre_tokenizer(const struct reading *r, struct error *err)
             return 0;
         }
     return fail(r, err, "pre_tokenizer",
-                "cuts words in a way that is not read (allowed: those of GPT-2, SmolLM2, Llama 3, Qwen2)");
+                "cuts words in a way that is not read (allowed: those of GPT-2, SmolLM2, "
+                "Llama 3, Qwen2)");
 }
 
 static int read_model(const struct reading *r, struct error *err)
@@ -176,7 +178,8 @@ static int read_added(const struct reading *r, struct slot *slots, size_t n, con
         const json_t *plain =
             json_object_getn(map, json_string_value(text), json_string_length(text));
         if (plain && json_integer_value(plain) != json_integer_value(id))
-            return fail(r, err, field, "equals the token %" JSON_INTEGER_FORMAT " of model.vocab, '%s'",
+            return fail(r, err, field,
+                        "equals the token %" JSON_INTEGER_FORMAT " of model.vocab, '%s'",
                         json_integer_value(plain), SHOW_JSON(text));
         if (is_letter(json_string_value(text), json_string_length(text)))
             return fail(r, err, field, "equals plain text, '%s'", SHOW_JSON(text));

@@ -349,7 +349,9 @@ static void mixed_checkpoints_are_refused(void **state)
     run.m[0] = 0.5f;
     memcpy(new.data + m.data_at, run.m, (size_t)m.bytes);
     overwrite(second, new.data, new.len);
-    assert_refused(&run, "the part adam.m, or of another checkpoint than generation 2, is damaged", 1);
+    assert_refused(
+        &run, "the part adam.m, or of another checkpoint than generation 2, is damaged",
+        1);
     buf_release(&old);
     buf_release(&new);
     free(first);

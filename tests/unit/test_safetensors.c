@@ -40,7 +40,8 @@ static void assert_match(const char *id, const char *pattern, const char *text)
         fail_msg("%s: '%s' does not match '%s'", id, text, pattern);
 }
 
-/* Length, header, and `data` bytes that count up. An exact copy, so that a sanitizer sees a read past its end. */
+/* Length, header, and `data` bytes that count up. An exact copy, so that a sanitizer sees
+ * a read past its end. */
 static uint8_t *make_file(const char *header, size_t header_len, size_t data, size_t *size)
 {
     *size = 8 + header_len + data;
@@ -87,53 +88,71 @@ static const struct bad_case bad_cases[] = {
     {"st-json", "{\"a\tb\":1}", 0, 11, "control character"},
     {"st-json", "{" F32("a", "[1]", "0", "4") ",}", 4, -2, "is due as a tensor's name"},
     {"st-json", "{" F32("a", "[1,]", "0", "4") "}", 4, -2, "tensor a: shape holds "},
-    {"st-meta", "{\"__metadata__\":{\"a\":1}}", 0, 29, "as a value of __metadata__ \\(texts only\\)"},
+    {"st-meta", "{\"__metadata__\":{\"a\":1}}", 0, 29,
+     "as a value of __metadata__ \\(texts only\\)"},
     {"st-meta", "{\"__metadata__\":[]}", 0, 24, "behind \"__metadata__\":"},
-    {"st-meta", "{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", 0, 8, "key a stands twice"},
-    {"st-meta", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, 27, "__metadata__ stands here a second"},
+    {"st-meta", "{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", 0, 8,
+     "key a stands twice"},
+    {"st-meta", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, 27,
+     "__metadata__ stands here a second"},
     {"st-dup", "{" F32("a", "[1]", "0", "4") "," F32("a", "[1]", "4", "8") "}", 8, 62,
      "tensor a stands here a second time \\(first at byte 0x9\\)"},
-    {"st-dup", "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, 28,
-     "tensor a: the field dtype stands here a second time"},
-    {"st-dup", "{\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-               "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, -2,
-     "tensor a stands here a second time"},
-    {"st-field", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4, -2,
+    {"st-dup",
+     "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+     4, 28, "tensor a: the field dtype stands here a second time"},
+    {"st-dup",
+     "{\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+     "\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}",
+     2, -2, "tensor a stands here a second time"},
+    {"st-field",
+     "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4, -2,
      "tensor a: the field x is not known"},
-    {"st-field", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, 9, "tensor a has no data_offsets"},
+    {"st-field", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, 9,
+     "tensor a has no data_offsets"},
     {"st-field", "{\"a\":{}}", 0, 9, "tensor a has no dtype"},
     {"st-hole", "{" F32("a", "[1]", "0", "4") "," F32("b", "[1]", "8", "12") "}", 12, -2,
      "no tensor has the data from 4 to 8, between a and b"},
     {"st-hole", "{" F32("a", "[1]", "4", "8") "}", 8, -2,
      "no tensor has the data from 0 to 4, between the header and a"},
-    {"st-overlap", "{" F32("a", "[2]", "0", "8") "," F32("b", "[2]", "4", "12") "}", 12, -2,
-     "tensors a \\(0\\.\\.8\\) and b \\(4\\.\\.12\\) overlap"},
+    {"st-overlap", "{" F32("a", "[2]", "0", "8") "," F32("b", "[2]", "4", "12") "}", 12,
+     -2, "tensors a \\(0\\.\\.8\\) and b \\(4\\.\\.12\\) overlap"},
     {"st-overlap", "{" F32("a", "[1]", "0", "4") "," F32("b", "[1]", "0", "4") "}", 4, -2,
      "tensors a \\(0\\.\\.4\\) and b \\(0\\.\\.4\\) overlap"},
     {"st-overlap", "{" F32("a", "[2]", "0", "8") "," F32("b", "[0]", "4", "4") "}", 8, -2,
      "tensors a \\(0\\.\\.8\\) and b \\(4\\.\\.4\\) overlap"},
-    {"st-trailer", "{" F32("a", "[1]", "0", "4") "}", 7, -2, "3 bytes stand behind the end of a"},
+    {"st-trailer", "{" F32("a", "[1]", "0", "4") "}", 7, -2,
+     "3 bytes stand behind the end of a"},
     {"st-trailer", "{}", 1, 10, "1 bytes stand behind the end of the header"},
-    {"st-range", "{" F32("a", "[1]", "4", "0") "}", 4, 9, "tensor a ends at 0, before it begins at 4"},
+    {"st-range", "{" F32("a", "[1]", "4", "0") "}", 4, 9,
+     "tensor a ends at 0, before it begins at 4"},
     {"st-range", "{" F32("a", "[2]", "0", "4") "}", 4, 9,
      "tensor a: shape x type is 8 bytes, but its data_offsets are 4"},
-    {"st-range", "{" F32("a", "[1]", "0", "1e30") "}", 4, -2, "data_offsets holds 1e30 \\(allowed: whole"},
+    {"st-range", "{" F32("a", "[1]", "0", "1e30") "}", 4, -2,
+     "data_offsets holds 1e30 \\(allowed: whole"},
     {"st-range", "{" F32("a", "[1]", "0", "4.0") "}", 4, -2, "data_offsets holds 4\\.0 "},
     {"st-range", "{" F32("a", "[1]", "-1", "4") "}", 4, -2, "data_offsets holds -1 "},
-    {"st-range", "{" F32("a", "[1]", "0", "\"4\"") "}", 4, -2, "data_offsets holds \"4\" "},
+    {"st-range", "{" F32("a", "[1]", "0", "\"4\"") "}", 4, -2,
+     "data_offsets holds \"4\" "},
     {"st-range", "{" F32("a", "[1]", "0", "04") "}", 4, -2, "data_offsets holds 04 "},
-    {"st-range", "{" F32("a", "[1]", "0", "18446744073709551616") "}", 4, -2, "holds 18446744073709551616"},
+    {"st-range", "{" F32("a", "[1]", "0", "18446744073709551616") "}", 4, -2,
+     "holds 18446744073709551616"},
     {"st-range", "{" F32("a", "[1]", "0", "18446744073709551615") "}", 4, 9,
      "ends at byte 18446744073709551615 of the data, but the file has 4"},
     {"st-range", "{" F32("a", "[3]", "0", "12") "}", 8, 9, "ends at byte 12 .*cut"},
-    {"st-shape", "{" F32("a", "[9223372036854775808]", "0", "4") "}", 4, 9, "does not fit into 64 bits"},
-    {"st-shape", "{" F32("a", "[4294967296,4294967296]", "0", "4") "}", 4, 9, "does not fit"},
-    {"st-shape", "{" F32("a", "[4294967296,4294967296,0]", "0", "0") "}", 0, 9, "does not fit"},
-    {"st-shape", "{" F32("a", "[4611686018427387905]", "0", "4") "}", 4, 9, "does not fit"},
-    {"st-shape", "{" F32("a", "[1,1,1,1,1,1,1,1,1]", "0", "4") "}", 4, -2, "more than 8 dimensions"},
+    {"st-shape", "{" F32("a", "[9223372036854775808]", "0", "4") "}", 4, 9,
+     "does not fit into 64 bits"},
+    {"st-shape", "{" F32("a", "[4294967296,4294967296]", "0", "4") "}", 4, 9,
+     "does not fit"},
+    {"st-shape", "{" F32("a", "[4294967296,4294967296,0]", "0", "0") "}", 0, 9,
+     "does not fit"},
+    {"st-shape", "{" F32("a", "[4611686018427387905]", "0", "4") "}", 4, 9,
+     "does not fit"},
+    {"st-shape", "{" F32("a", "[1,1,1,1,1,1,1,1,1]", "0", "4") "}", 4, -2,
+     "more than 8 dimensions"},
     {"st-shape", "{\"a\":{\"dtype\":\"Q4\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, 22,
      "tensor a has the type Q4"},
-    {"st-esc", "{\"a\\u001b[2J\":{\"dtype\":\"Q4\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, -2,
+    {"st-esc",
+     "{\"a\\u001b[2J\":{\"dtype\":\"Q4\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, -2,
      "tensor a\\^\\[\\[2J has|tensor a.x1[bB]|tensor a<"},
 };
 
@@ -265,7 +284,8 @@ static void a_sound_file_is_read(void **state)
     free(bytes);
 }
 
-/* Whatever a cut or a flipped bit makes of a header: an error with a place in the file, or ranges inside it. */
+/* Whatever a cut or a flipped bit makes of a header: an error with a place in the file,
+ * or ranges inside it. */
 static void check_any(const uint8_t *from, size_t size, bool must_fail)
 {
     struct safetensors st;
@@ -321,9 +341,10 @@ static void nan_and_infinity_are_found_with_their_index(void **state)
         char header[200], pattern[100];
         size_t size;
         const size_t bytes_n = 8 * cases[i].bytes;
-        const int len = snprintf(header, sizeof header,
-                                 "{\"w\":{\"dtype\":\"%s\",\"shape\":[8],\"data_offsets\":[0,%zu]}}",
-                                 cases[i].type, bytes_n);
+        const int len =
+            snprintf(header, sizeof header,
+                     "{\"w\":{\"dtype\":\"%s\",\"shape\":[8],\"data_offsets\":[0,%zu]}}",
+                     cases[i].type, bytes_n);
         uint8_t *bytes = make_file(header, (size_t)len, bytes_n, &size);
         struct safetensors st;
         struct error err = {0};
@@ -332,7 +353,8 @@ static void nan_and_infinity_are_found_with_their_index(void **state)
         const size_t at = size - bytes_n + cases[i].index * cases[i].bytes;
         memcpy(bytes + at, &cases[i].bits, cases[i].bytes);
         assert_int_equal(safetensors_check_finite(&st, &err), -1);
-        snprintf(pattern, sizeof pattern, "tensor w is NaN or infinite at index %zu$", cases[i].index);
+        snprintf(pattern, sizeof pattern, "tensor w is NaN or infinite at index %zu$",
+                 cases[i].index);
         assert_match(cases[i].type, pattern, err.text);
         assert_int_equal(err.byte, at);
         safetensors_release(&st);
@@ -349,11 +371,16 @@ static void what_is_written_reads_back(void **state)
     const float a[6] = {1, -2.5f, 3e-39f, 0, -0.0f, 1e30f};
     const uint64_t steps[1] = {UINT64_MAX};
     const uint16_t half[4] = {0x3c00, 0xc000, 0x0001, 0x7bff};
-    const struct weight decoded = {.format = weight_format(WEIGHT_F16), .data = (const uint8_t *)half,
-                                   .rows = 2, .cols = 2, .row_bytes = 4};
-    struct st_put puts[] = {st_put_f32("layers.0.wq", a, 2, 3), st_put_f32("norm \"\xe2\x82\xac\"", a, 0, 6),
+    const struct weight decoded = {.format = weight_format(WEIGHT_F16),
+                                   .data = (const uint8_t *)half,
+                                   .rows = 2,
+                                   .cols = 2,
+                                   .row_bytes = 4};
+    struct st_put puts[] = {st_put_f32("layers.0.wq", a, 2, 3),
+                            st_put_f32("norm \"\xe2\x82\xac\"", a, 0, 6),
                             {.name = "steps", .type = ST_U64, .data = steps},
-                            st_put_weight("half", &decoded), st_put_f32("empty", a, 0, 0)};
+                            st_put_weight("half", &decoded),
+                            st_put_f32("empty", a, 0, 0)};
     const struct st_note notes[] = {{"step", "12"}, {"text", "two\nlines \x01 \"q\""}};
     struct error err = {0};
     if (safetensors_write(path, puts, 5, notes, 2, &err))

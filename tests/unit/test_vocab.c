@@ -221,8 +221,14 @@ static void bad_words_and_options_are_named(void **state)
         {{"two words", "a"}, 0, NULL, "cut behind 'two'"},
         {{"", "a"}, 0, NULL, "a word of 0 bytes"},
         {{"a", "a"}, 0, NULL, "the word 'a' is in the vocabulary twice"},
-        {{"a", "b"}, 260, NULL, "2 words, 259 control tokens and bytes are more than the 260 tokens"},
-        {{"a", "b"}, 258, NULL, "258 tokens has no room for 3 control tokens and 256 bytes"},
+        {{"a", "b"},
+         260,
+         NULL,
+         "2 words, 259 control tokens and bytes are more than the 260 tokens"},
+        {{"a", "b"},
+         258,
+         NULL,
+         "258 tokens has no room for 3 control tokens and 256 bytes"},
         {{"a", "b"}, 0, "<eos>", "control token <eos> is there twice"},
         {{"a", "b"}, 0, "x", "control token x is a byte's letter"},
         {{"a", "b"}, 0, "", "name must be 1 to 64 bytes"},
@@ -275,16 +281,21 @@ static void training_can_be_cancelled(void **state)
 
 /* ---- broken tokenizer.json ---- */
 
-#define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
+#define MODEL                                                                            \
+    "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a "  \
+    "b\"]}"
 #define PRE "\"pre_tokenizer\":{\"type\":\"ByteLevel\"}"
 
 static void sound_small_files_are_read(void **state)
 {
     static const char *const files[] = {
         "{" MODEL "," PRE "}",
-        "{" MODEL "," PRE ",\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"special\":true}],\"normalizer\":null}",
-        "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_digits\":true},"
-        "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}]}," MODEL "}",
+        "{" MODEL "," PRE ",\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"special\":"
+                          "true}],\"normalizer\":null}",
+        "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+        "\"Digits\",\"individual_digits\":true},"
+        "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_"
+        "regex\":true}]}," MODEL "}",
     };
     static const char *const pre[] = {"gpt-2", "gpt-2", "smollm"};
     (void)state;
@@ -307,32 +318,59 @@ static void broken_files_are_refused_by_field(void **state)
     } cases[] = {
         {"[]", "^the file is not a JSON object"},
         {"{}", "^model is missing"},
-        {"{\"model\":{\"type\":\"WordPiece\"}}", "^model.type is 'WordPiece' \\(allowed: BPE\\)"},
+        {"{\"model\":{\"type\":\"WordPiece\"}}",
+         "^model.type is 'WordPiece' \\(allowed: BPE\\)"},
         {"{\"model\":{}}", "^model.type is 'missing'"},
         {"{\"model\":{\"type\":\"BPE\",\"dropout\":0.1}}", "^model.dropout is set"},
-        {"{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}", "^model.byte_fallback is set"},
-        {"{\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"}}", "^model.end_of_word_suffix is set"},
-        {"{\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}", "^normalizer is one that is not read"},
+        {"{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}",
+         "^model.byte_fallback is set"},
+        {"{\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\"}}",
+         "^model.end_of_word_suffix is set"},
+        {"{\"normalizer\":{\"type\":\"Lowercase\"}," MODEL "}",
+         "^normalizer is one that is not read"},
         {"{" MODEL "}", "^pre_tokenizer cuts words"},
-        {"{\"pre_tokenizer\":{\"type\":\"Whitespace\"}," MODEL "}", "^pre_tokenizer cuts words"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"merges\":[]}}", "^model.vocab is missing"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", "^model.vocab has 0 tokens"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":\"0\"},\"merges\":[]}}", "^model.vocab\\['a'\\] is not a whole"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1},\"merges\":[]}}", "^model.vocab\\['a'\\] has the id 1, but there are 1 tokens"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "has the id -1"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "^model.vocab\\['b'\\] has the id 0 of another token, 'a'"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"\":0},\"merges\":[]}}", "is 0 bytes long"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\\u0000\":0},\"merges\":[]}}", "NUL byte"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}", "^model.merges is missing"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}", "^model.merges\\[0\\] is not two tokens"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\",3]]}}", "^model.merges\\[0\\] is not two tokens"},
-        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a z\"]}}", "^model.merges\\[0\\] names an unknown token \\('a' and 'z'\\)"},
+        {"{\"pre_tokenizer\":{\"type\":\"Whitespace\"}," MODEL "}",
+         "^pre_tokenizer cuts words"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"merges\":[]}}",
+         "^model.vocab is missing"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}",
+         "^model.vocab has 0 tokens"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":\"0\"},\"merges\":[]}}",
+         "^model.vocab\\['a'\\] is not a whole"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":1},\"merges\":[]}}",
+         "^model.vocab\\['a'\\] has the id 1, but there are 1 tokens"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}",
+         "has the id -1"},
+        {"{" PRE
+         ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
+         "^model.vocab\\['b'\\] has the id 0 of another token, 'a'"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"\":0},\"merges\":[]}}",
+         "is 0 bytes long"},
+        {"{" PRE
+         ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\\u0000\":0},\"merges\":[]}}",
+         "NUL byte"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}",
+         "^model.merges is missing"},
+        {"{" PRE ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a\"]}}",
+         "^model.merges\\[0\\] is not two tokens"},
+        {"{" PRE
+         ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[[\"a\",3]]}}",
+         "^model.merges\\[0\\] is not two tokens"},
+        {"{" PRE
+         ",\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a z\"]}}",
+         "^model.merges\\[0\\] names an unknown token \\('a' and 'z'\\)"},
         {"{" PRE "," MODEL ",\"added_tokens\":{}}", "^added_tokens is not a list"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3}]}", "^added_tokens\\[0\\] has no content"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":7,\"content\":\"<s>\"}]}", "^added_tokens\\[0\\] has the id 7, but there are 4"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"ab\"}]}", "^added_tokens\\[0\\] equals the token 2 of model.vocab, 'ab'"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":0,\"content\":\"a\",\"special\":true}]}", "^added_tokens\\[0\\] equals plain text, 'a'"},
-        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"\\u001b[2J\",\"special\":1},{\"id\":3,\"content\":\"x\\ty\"}]}",
+        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3}]}",
+         "^added_tokens\\[0\\] has no content"},
+        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":7,\"content\":\"<s>\"}]}",
+         "^added_tokens\\[0\\] has the id 7, but there are 4"},
+        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"ab\"}]}",
+         "^added_tokens\\[0\\] equals the token 2 of model.vocab, 'ab'"},
+        {"{" PRE "," MODEL
+         ",\"added_tokens\":[{\"id\":0,\"content\":\"a\",\"special\":true}]}",
+         "^added_tokens\\[0\\] equals plain text, 'a'"},
+        {"{" PRE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"\\u001b[2J\","
+                           "\"special\":1},{\"id\":3,\"content\":\"x\\ty\"}]}",
          "^added_tokens\\[0\\] has the id 3|of another token"},
     };
     (void)state;
