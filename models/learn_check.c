@@ -26,7 +26,7 @@ struct check_run {
 static void check_row(void *arg, size_t shard, size_t i, struct logits *logits)
 {
     struct check_run *run = arg;
-    struct logits reference = {BLAS_F64, run->reference + i * logits->n, logits->n};
+    struct logits reference = {BLAS_F64, run->reference + i * logits->n, logits->n, SIMD_NONE};
     struct loss_terms terms = {.id = {run->targets[i]},
                                .d_logprob = {-run->weights[i]},
                                .n = 1,
@@ -36,7 +36,7 @@ static void check_row(void *arg, size_t shard, size_t i, struct logits *logits)
     struct loss_row row;
 
     (void)shard;
-    loss_open(&row, logits, 0.9, SIMD_NONE);
+    loss_open(&row, logits, 0.9);
     run->loss[i] = -run->weights[i] * loss_logprob(&row, run->targets[i]) -
                    0.1 * loss_entropy(&row) + 0.2 * loss_kl(&row, &reference);
     loss_close(&row, &terms);

@@ -22,6 +22,10 @@ static double exponential_f64(double x)
 
 const struct learn_ops_f32 *learn_ops_choose_f32(enum simd simd)
 {
+#if defined(__x86_64__)
+    if (simd == SIMD_AVX2)
+        return &learn_ops_avx2_f32;
+#endif
     (void)simd;
     return &learn_ops_plain_f32;
 }

@@ -138,28 +138,40 @@ static void R(multiply)(struct R(learn_run) *run, enum R(learn_side) side, const
         blas_gemm(&gemm, run->learner->pool, POOL_BACKGROUND);
 }
 
-/* A panel of a transpose: columns of `from` become rows, its rows the depth. */
+/*
+ * Some panels of a transpose: columns of `from` become rows, its rows the depth. Some rows at a
+ * time for all of them, so that a line that two panels share is read once.
+ */
+#define COLUMN_PANELS 8
+#define COLUMN_ROWS 64
+
 static void R(columns_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
-    size_t first = index * run->width;
-    size_t n = run->rows - first < run->width ? run->rows - first : run->width;
+    size_t first = index * COLUMN_PANELS * run->width, end = first + COLUMN_PANELS * run->width;
 
     (void)worker;
-    run->net_ops->pack_columns(run->to + first * run->depth, run->from + first, run->stride, n,
-                               run->width, run->depth, run->inverse,
-                               run->inverse ? run->weight + first : NULL);
+    end = end < run->rows ? end : run->rows;
+    for (size_t k = 0; k < run->depth; k += COLUMN_ROWS)
+        for (size_t at = first; at < end; at += run->width)
+            run->net_ops->pack_columns(
+                run->to + at * run->depth + k * run->width, run->from + k * run->stride + at,
+                run->stride, end - at < run->width ? end - at : run->width, run->width,
+                run->depth - k < COLUMN_ROWS ? run->depth - k : COLUMN_ROWS,
+                run->inverse ? run->inverse + k : NULL, run->inverse ? run->weight + at : NULL);
 }
 
 static void R(pack_side)(struct R(learn_run) *run, const REAL *from, size_t columns, size_t m,
                          size_t width, REAL *to)
 {
+    size_t share = COLUMN_PANELS * width;
+
     run->from = from;
     run->stride = run->rows = columns;
     run->depth = m;
     run->width = width;
     run->to = to;
-    R(run_tiles)(run, (columns + width - 1) / width, R(columns_tile));
+    R(run_tiles)(run, (columns + share - 1) / share, R(columns_tile));
 }
 
 /* The gradient of a matrix of `out` x `in`: += dy^T x over m rows; x times inverse and weight where given. */
@@ -485,7 +497,7 @@ static void R(logit_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
     size_t vocab = run->net->head.rows;
-    struct logits row = {BLAS_REAL, run->net->logits + index * vocab, vocab};
+    struct logits row = {BLAS_REAL, run->net->logits + index * vocab, vocab, run->learner->simd};
 
     (void)worker;
     run->row(run->arg, run->shard, run->chunk + index, &row);

@@ -4,16 +4,17 @@
 
 #include "models/learn_ops.h"
 
-void loss_open(struct loss_row *row, const struct logits *logits, double temperature,
-               enum simd simd)
+void loss_open(struct loss_row *row, const struct logits *logits, double temperature)
 {
-    *row = (struct loss_row){.logits = *logits, .temperature = temperature, .simd = simd};
+    double scale = 1 / temperature;
+
+    *row = (struct loss_row){.logits = *logits, .temperature = temperature};
     if (logits->real == BLAS_F64)
         row->logsumexp =
-            learn_ops_choose_f64(simd)->logsumexp(logits->data, logits->n, 1 / temperature);
+            learn_ops_choose_f64(logits->simd)->logsumexp(logits->data, logits->n, scale);
     else
         row->logsumexp =
-            learn_ops_choose_f32(simd)->logsumexp(logits->data, logits->n, (float)(1 / temperature));
+            learn_ops_choose_f32(logits->simd)->logsumexp(logits->data, logits->n, (float)scale);
 }
 
 double loss_entropy(const struct loss_row *row)
@@ -87,10 +88,10 @@ void loss_close(struct loss_row *row, const struct loss_terms *terms)
     for (size_t t = 0; t < terms->n; t++)
         weight -= terms->d_logprob[t] / row->temperature;
     if (!whole && logits->real == BLAS_F64) {
-        learn_ops_choose_f64(row->simd)
+        learn_ops_choose_f64(logits->simd)
             ->softmax(logits->data, logits->n, 1 / row->temperature, row->logsumexp, weight);
     } else if (!whole) {
-        learn_ops_choose_f32(row->simd)
+        learn_ops_choose_f32(logits->simd)
             ->softmax(logits->data, logits->n, (float)(1 / row->temperature),
                       (float)row->logsumexp, (float)weight);
     } else {

@@ -21,6 +21,7 @@ struct logits {
     enum blas_real real;
     void *data; /* n floats or doubles */
     size_t n;
+    enum simd simd; /* how sums over the row are made; SIMD_NONE is always right */
 };
 static inline double logits_at(const struct logits *row, size_t i)
 {
@@ -32,11 +33,9 @@ struct loss_row {
     struct logits logits;
     double temperature;
     double logsumexp; /* of logits / temperature: log p(id) = logits[id] / temperature - logsumexp */
-    enum simd simd;
 };
 /* Not finite logsumexp: a logit is NaN or infinite; the caller reports it. */
-void loss_open(struct loss_row *row, const struct logits *logits, double temperature,
-               enum simd simd);
+void loss_open(struct loss_row *row, const struct logits *logits, double temperature);
 /* log p(id) at the temperature. */
 static inline double loss_logprob(const struct loss_row *row, int32_t id)
 {

@@ -49,7 +49,7 @@ static void score_row(void *arg, size_t shard, size_t i, struct logits *logits)
     struct loss_row row;
 
     (void)shard;
-    loss_open(&row, logits, 1, simd_choose());
+    loss_open(&row, logits, 1);
     to->logprobs[i] = loss_logprob(&row, terms.id[0]);
     loss_close(&row, &terms);
 }

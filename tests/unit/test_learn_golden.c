@@ -191,7 +191,7 @@ static void token_loss(void *arg, size_t shard, size_t i, struct logits *logits)
 
     while (to->tokens->of[k] != shard || to->tokens->at[k] != i)
         k++;
-    loss_open(&row, logits, to->temperature, simd_choose());
+    loss_open(&row, logits, to->temperature);
     terms.id[0] = to->tokens->id[k];
     to->logprob[k] = loss_logprob(&row, terms.id[0]);
     to->entropy[k] = loss_entropy(&row);
@@ -240,7 +240,7 @@ static void reference_row(void *arg, size_t shard, size_t i, struct logits *logi
 
     while (to->tokens->of[k] != shard || to->tokens->at[k] != i)
         k++;
-    loss_open(&row, logits, to->temperature, SIMD_NONE);
+    loss_open(&row, logits, to->temperature);
     to->reference[k].real = logits->real;
     to->reference[k].n = logits->n;
     to->reference[k].data = xcalloc(logits->n, sizeof(double));
@@ -375,7 +375,7 @@ static void take_row(void *arg, size_t shard, size_t i, struct logits *logits)
     struct loss_row row;
 
     (void)shard;
-    loss_open(&row, logits, 0.9, SIMD_NONE);
+    loss_open(&row, logits, 0.9);
     for (size_t j = 0; j < logits->n; j++)
         to->x[i * logits->n + j] =
             to->log_softmax ? loss_logprob(&row, (int32_t)j) : logits_at(logits, j);
@@ -476,16 +476,36 @@ static void test_reward(void **state)
 
 /* ---- AdamW ---- */
 
+static struct learner *make_plain(enum blas_real real, struct pool *pool)
+{
+    struct tf_config config = tiny_config();
+    const char *simd = getenv("RLAIF_SIMD");
+    char *kept = simd ? xstrdup(simd) : NULL;
+    struct learner *learner;
+
+    setenv("RLAIF_SIMD", "none", 1);
+    learner = learner_make(&config, LEARN_LM, real, pool);
+    if (kept)
+        setenv("RLAIF_SIMD", kept, 1);
+    else
+        unsetenv("RLAIF_SIMD");
+    free(kept);
+    return learner;
+}
+
 static void test_adamw(void **state)
 {
     struct golden *golden = *state;
-    struct tf_config config = tiny_config();
     const json_t *want = golden_at(golden->root, "adamw");
 
-    /* In float the texts' order of sums only: Adam's first step takes a gradient of 1e-8 for its sign. */
+    /*
+     * In float one order of sums only, plain C's: number 283 of layers.0.gate has a gradient of
+     * 2e-10, below what floats of this network can tell from 0, and Adam's first step divides it
+     * by an epsilon of 1e-8.
+     */
     for (size_t i = 0; i < N_SETTINGS && i <= 3; i++) {
         const struct setting *setting = &settings[i];
-        struct learner *learner = learner_make(&config, LEARN_LM, setting->real, golden->pool);
+        struct learner *learner = make_plain(setting->real, golden->pool);
         struct token_losses *losses = xcalloc(1, sizeof(*losses));
         struct optimiser_options options;
         struct optimiser *optimiser;

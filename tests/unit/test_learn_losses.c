@@ -122,14 +122,14 @@ struct row_case {
 static double row_loss(const struct row_case *c, const double *z, double *slopes)
 {
     double copy[VOCAB], loss = 0;
-    struct logits logits = {BLAS_F64, copy, VOCAB};
-    struct logits reference = {BLAS_F64, (void *)c->reference, VOCAB};
+    struct logits logits = {BLAS_F64, copy, VOCAB, SIMD_NONE};
+    struct logits reference = {BLAS_F64, (void *)c->reference, VOCAB, SIMD_NONE};
     struct loss_terms terms = c->terms;
     struct loss_row row;
 
     memcpy(copy, z, sizeof(copy));
     terms.reference = &reference;
-    loss_open(&row, &logits, c->temperature, SIMD_NONE);
+    loss_open(&row, &logits, c->temperature);
     for (size_t t = 0; t < terms.n; t++)
         loss += terms.d_logprob[t] * loss_logprob(&row, terms.id[t]);
     loss += terms.d_entropy * loss_entropy(&row) + terms.d_kl * loss_kl(&row, &reference);
@@ -185,12 +185,12 @@ static void test_row_slopes(void **state)
 static void test_exact_kl(void **state)
 {
     double z[3] = {log(.5) + 7, log(.3) + 7, log(.2) + 7}, q[3] = {log(.4), log(.4), log(.2)}, k3 = 0;
-    struct logits logits = {BLAS_F64, z, 3}, reference = {BLAS_F64, q, 3};
+    struct logits logits = {BLAS_F64, z, 3, SIMD_NONE}, reference = {BLAS_F64, q, 3, SIMD_NONE};
     struct loss_row row;
     double out[3];
 
     (void)state;
-    loss_open(&row, &logits, 1, SIMD_NONE);
+    loss_open(&row, &logits, 1);
     NEAR(loss_kl(&row, &reference), .025267154, 5e-10);
     NEAR(loss_entropy(&row), -.5 * log(.5) - .3 * log(.3) - .2 * log(.2), 1e-14);
     for (int32_t i = 0; i < 3; i++)
@@ -200,7 +200,7 @@ static void test_exact_kl(void **state)
     NEAR(out[1], log(.3), 1e-14);
     assert_int_equal(loss_best(&row), 0);
     z[1] = NAN;
-    loss_open(&row, &logits, 1, SIMD_NONE);
+    loss_open(&row, &logits, 1);
     assert_false(isfinite(row.logsumexp));
 }
 
@@ -212,14 +212,15 @@ static void test_float_rows(void **state)
         for (int simd = 0; simd < 2; simd++) {
             float f[200];
             double d[200];
-            struct logits narrow = {BLAS_F32, f, n}, wide = {BLAS_F64, d, n};
+            struct logits narrow = {BLAS_F32, f, n, simd ? simd_choose() : SIMD_NONE};
+            struct logits wide = {BLAS_F64, d, n, SIMD_NONE};
             struct loss_terms terms = {.id = {(int32_t)n / 2}, .d_logprob = {-2}, .n = 1};
             struct loss_row a, b;
 
             for (size_t i = 0; i < n; i++)
                 d[i] = f[i] = (float)(5 * rng_normal(rng_key(n, "float", "rows"), i));
-            loss_open(&a, &narrow, .9, simd ? simd_choose() : SIMD_NONE);
-            loss_open(&b, &wide, .9, SIMD_NONE);
+            loss_open(&a, &narrow, .9);
+            loss_open(&b, &wide, .9);
             NEAR(a.logsumexp, b.logsumexp, 1e-6 * fmax(1, fabs(b.logsumexp)));
             loss_close(&a, &terms);
             loss_close(&b, &terms);
