@@ -12,6 +12,7 @@
 #include "src/data/pair.h"
 
 struct post {
+    int64_t id;  /* in the store, 0: not there */
     char *key;   /* the file's own id, NULL: none */
     char *title; /* NULL: none */
     char *context;

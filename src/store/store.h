@@ -73,6 +73,9 @@ int store_drop_set(struct store *store, int64_t set_id, struct error *err);
 /* ---- posts (context alone, with reference summaries) ---- */
 int store_add_posts(struct store *store, const char *set, const char *origin,
                     const struct post *posts, size_t n, struct error *err);
+/* The posts of a set with their summaries, in order; split < 0: all, else an enum split. */
+int store_load_posts(struct store *store, int64_t set_id, int split,
+                     struct post_list *out, struct error *err);
 
 /* ---- prompts ---- */
 struct prompt_row {
