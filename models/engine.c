@@ -113,15 +113,12 @@ static int make_ready(struct engine *engine, enum pool_priority priority,
 {
     size_t bytes = tf_net_bytes_f32(&engine->net);
 
-    if (bytes && !engine->no_copy && (double)bytes < COPY_SHARE * (double)free_memory()) {
-        if (tf_net_pack_f32(&engine->net, engine->pool, priority, cancel, err) != 0) {
-            if (cancel_asked(cancel))
-                return -1;
-            bytes = 0; /* not enough memory after all: the weights are decoded by tiles */
-        }
-    } else {
+    /* Without enough memory the weights are decoded by tiles, which is slower and right. */
+    if (!bytes || engine->no_copy || (double)bytes >= COPY_SHARE * (double)free_memory() ||
+        tf_net_pack_f32(&engine->net, engine->pool, priority, cancel, NULL) != 0)
         bytes = 0;
-    }
+    if (cancel_asked(cancel))
+        return error_set(err, ERROR_CANCELLED, "cancelled while the weights were packed");
     if (tf_scratch_init_f32(&engine->scratch, &engine->net, ENGINE_PASS,
                             pool_threads(engine->pool), err) != 0) {
         return -1;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/compact.h"
 #include "src/base/mem.h"
 
 size_t tf_qkv_width(const struct tf_config *config)

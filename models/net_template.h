@@ -85,11 +85,13 @@ int R(tf_net_init)(struct R(tf_net) *net, const struct tf_config *config,
     return 0;
 }
 
-/* The i-th matrix of the net, NULL past the last. */
-static struct blas_panels *R(net_matrix)(struct R(tf_net) *net, size_t i)
+/* The i-th matrix of the net and where it comes from, NULL past the last. */
+static struct blas_panels *R(net_matrix)(struct R(tf_net) *net, size_t i,
+                                         struct panel_source **source)
 {
     struct R(tf_net_layer) *layer;
 
+    *source = &net->head_source;
     if (i == 4 * (size_t)net->config.n_layers)
         return &net->head;
     if (i > 4 * (size_t)net->config.n_layers)
@@ -97,23 +99,30 @@ static struct blas_panels *R(net_matrix)(struct R(tf_net) *net, size_t i)
     layer = &net->layers[i / 4];
     switch (i % 4) {
     case 0:
+        *source = &layer->qkv_source;
         return &layer->qkv;
     case 1:
+        *source = &layer->out_source;
         return &layer->out;
     case 2:
+        *source = &layer->gate_up_source;
         return &layer->gate_up;
     default:
+        *source = &layer->down_source;
         return &layer->down;
     }
 }
 
+/* As bytes where the formats allow it, which is as quick and smaller; else as REALs. */
 size_t R(tf_net_bytes)(const struct R(tf_net) *net)
 {
     struct blas_panels *panels;
+    struct panel_source *source;
     size_t sum = 0;
 
-    for (size_t i = 0; (panels = R(net_matrix)((struct R(tf_net) *)net, i)); i++) {
-        size_t bytes = panels_bytes(panels);
+    for (size_t i = 0; (panels = R(net_matrix)((struct R(tf_net) *)net, i, &source)); i++) {
+        size_t bytes =
+            compact_can(panels, source) ? compact_bytes(panels) : panels_bytes(panels);
 
         if (bytes == 0 || !size_add(sum, bytes, &sum))
             return 0;
@@ -121,16 +130,33 @@ size_t R(tf_net_bytes)(const struct R(tf_net) *net)
     return sum;
 }
 
+/* Back to weights that tiles decode. */
+static void R(net_release)(struct R(tf_net) *net)
+{
+    struct blas_panels *panels;
+    struct panel_source *source;
+
+    for (size_t i = 0; (panels = R(net_matrix)(net, i, &source)); i++) {
+        panels_release(panels);
+        panels_init(panels, source, BLAS_REAL, &net->kernel);
+        compact_release(source);
+    }
+}
+
 int R(tf_net_pack)(struct R(tf_net) *net, struct pool *pool, enum pool_priority priority,
                    const struct cancel *cancel, struct error *err)
 {
     struct blas_panels *panels;
+    struct panel_source *source;
 
-    for (size_t i = 0; (panels = R(net_matrix)(net, i)); i++) {
-        if (panels_pack(panels, pool, priority, cancel, err) == 0)
+    for (size_t i = 0; (panels = R(net_matrix)(net, i, &source)); i++) {
+        int made = compact_pack(panels, source, pool, priority, cancel, err);
+
+        if (made == 0)
+            made = panels_pack(panels, pool, priority, cancel, err);
+        if (made >= 0)
             continue;
-        for (size_t j = 0; j < i; j++)
-            panels_release(R(net_matrix)(net, j));
+        R(net_release)(net);
         return -1;
     }
     net->packed = true;
@@ -173,12 +199,9 @@ int R(tf_net_refresh)(struct R(tf_net) *net, const struct tf_weights *weights, s
 
 void R(tf_net_free)(struct R(tf_net) *net)
 {
-    struct blas_panels *panels;
-
     if (!net->layers)
         return;
-    for (size_t i = 0; (panels = R(net_matrix)(net, i)); i++)
-        panels_release(panels);
+    R(net_release)(net);
     for (int l = 0; l < net->config.n_layers; l++) {
         struct R(tf_net_layer) *layer = &net->layers[l];
 

@@ -7,10 +7,12 @@
 #define RLAIF_MODELS_OPS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "models/cpu.h"
 
 #define KV_PAGE 16        /* tokens of a page of keys and values */
+#define EXPAND_GROUP 32   /* weights of a row that share a scale */
 #define ATTEND_ROWS 6     /* queries at a time: with 16 keys they fill the registers */
 #define ATTEND_KEYS 64    /* keys between two looks at the maximum; whole pages */
 #define ATTEND_STRIDE 256 /* elements from query to query; the widest head */

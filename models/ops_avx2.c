@@ -210,6 +210,35 @@ AVX2 static void pack(float *panel, const float *rows, size_t stride, size_t n_r
     }
 }
 
+/* The product of scale and byte is exact, so fused or not is the same. */
+AVX2 static void expand(float *out, const uint8_t *q, const float *scales, size_t wide,
+                        size_t depth)
+{
+    for (size_t k0 = 0; k0 < depth; k0 += EXPAND_GROUP, scales += 2 * wide) {
+        size_t r = 0;
+
+        for (; r + 16 <= wide; r += 16) {
+            __m256 d0 = _mm256_loadu_ps(scales + r), d1 = _mm256_loadu_ps(scales + r + 8);
+            __m256 m0 = _mm256_loadu_ps(scales + wide + r);
+            __m256 m1 = _mm256_loadu_ps(scales + wide + r + 8);
+
+            for (size_t k = k0; k < k0 + EXPAND_GROUP; k++) {
+                __m128i both = _mm_loadu_si128((const __m128i *)(const void *)(q + k * wide + r));
+                __m256i a = _mm256_cvtepu8_epi32(both);
+                __m256i b = _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(both, both));
+
+                _mm256_storeu_ps(out + k * wide + r,
+                                 _mm256_fmadd_ps(_mm256_cvtepi32_ps(a), d0, m0));
+                _mm256_storeu_ps(out + k * wide + r + 8,
+                                 _mm256_fmadd_ps(_mm256_cvtepi32_ps(b), d1, m1));
+            }
+        }
+        for (; r < wide; r++)
+            for (size_t k = k0; k < k0 + EXPAND_GROUP; k++)
+                out[k * wide + r] = scales[r] * (float)q[k * wide + r] + scales[wide + r];
+    }
+}
+
 AVX2 static float largest(const float *x, size_t n)
 {
     __m256 a = _mm256_set1_ps(-INFINITY), b = a;
@@ -363,6 +392,7 @@ const struct ops_f32 ops_avx2_f32 = {
     .rope = rope,
     .swiglu = swiglu,
     .pack = pack,
+    .expand = expand,
     .logsumexp = logsumexp,
     .largest = largest,
     .scores = scores,

@@ -9,6 +9,9 @@ struct R(ops) {
     /* A panel of blas.h's: element (r, k) to panel[k * tall + r]; rows past n_rows become zeros. */
     void (*pack)(REAL *panel, const REAL *rows, size_t stride, size_t n_rows, size_t tall,
                  size_t depth);
+    /* out[k * wide + r] = d * q[k * wide + r] + m; for each EXPAND_GROUP of k, wide d's then wide m's
+     * stand in scales. k < depth, a multiple of EXPAND_GROUP. */
+    void (*expand)(REAL *out, const uint8_t *q, const float *scales, size_t wide, size_t depth);
     /* log(sum(exp(x))), summed in double. */
     double (*logsumexp)(const REAL *x, size_t n);
     REAL (*largest)(const REAL *x, size_t n);

@@ -49,6 +49,17 @@ static void R(pack)(REAL *panel, const REAL *rows, size_t stride, size_t n_rows,
     }
 }
 
+static void R(expand)(REAL *out, const uint8_t *q, const float *scales, size_t wide,
+                      size_t depth)
+{
+    for (size_t k = 0; k < depth; k++, out += wide, q += wide) {
+        const float *d = scales + k / EXPAND_GROUP * 2 * wide, *m = d + wide;
+
+        for (size_t r = 0; r < wide; r++)
+            out[r] = (REAL)(d[r] * (float)q[r] + m[r]);
+    }
+}
+
 static REAL R(largest)(const REAL *x, size_t n)
 {
     REAL max = x[0];
@@ -117,6 +128,7 @@ const struct R(ops) R(ops_plain) = {
     .rope = R(rope),
     .swiglu = R(swiglu),
     .pack = R(pack),
+    .expand = R(expand),
     .logsumexp = R(logsumexp),
     .largest = R(largest),
     .scores = R(scores),

@@ -26,7 +26,7 @@ const struct weight_format weight_real64 = {
 const struct weight_format weight_real32 = {
     .type = WEIGHT_F32, .name = "F32", .block = 1, .bytes = 4, .decode = decode_real32};
 
-static const struct weight *find_row(const struct panel_source *source, size_t *row)
+const struct weight *panels_find_row(const struct panel_source *source, size_t *row)
 {
     for (size_t i = 0; i < source->n_parts; i++) {
         if (*row < source->parts[i].rows)
@@ -71,7 +71,7 @@ void panels_rows(const struct panel_source *source, enum blas_real real, size_t 
 
     for (size_t i = 0; i < n; i++) {
         size_t row = first + i;
-        const struct weight *weight = find_row(source, &row);
+        const struct weight *weight = panels_find_row(source, &row);
         char *to = (char *)out + i * depth * size;
 
         if (weight)
@@ -100,7 +100,7 @@ static void fill(const struct blas_panels *panels, size_t panel, size_t k0, size
 
     for (size_t r = 0; r < panels->wide; r++) {
         size_t row = panel * panels->wide + r;
-        const struct weight *weight = find_row(source, &row);
+        const struct weight *weight = panels_find_row(source, &row);
         char *to = rows + r * STRIDE * size;
 
         if (weight)

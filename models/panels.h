@@ -22,11 +22,15 @@ struct panel_source {
     struct weight parts[PANEL_PARTS];
     size_t n_parts;
     enum simd simd;
+    uint8_t *bytes; /* models/compact.h, or NULL */
+    float *scales;
 };
 
 /* Rows first .. first + n as they are, row-major; rows past the end are zeros. */
 void panels_rows(const struct panel_source *source, enum blas_real real, size_t first, size_t n,
                  void *out);
+/* The matrix that has row *row of the stack, and its row there; NULL past the end. */
+const struct weight *panels_find_row(const struct panel_source *source, size_t *row);
 /* Describes the panels; nothing is packed yet. `source` must stay where it is. */
 void panels_init(struct blas_panels *panels, const struct panel_source *source,
                  enum blas_real real, const struct blas_kernel *kernel);

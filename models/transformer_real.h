@@ -25,9 +25,9 @@ struct R(tf_net) {
 int R(tf_net_init)(struct R(tf_net) *net, const struct tf_config *config,
                    const struct tf_weights *weights, const struct blas_kernel *kernel,
                    enum simd simd, struct error *err);
-/* Bytes of the packed copy; 0 when it does not fit a size_t. */
+/* Bytes that tf_net_pack takes; 0 when they do not fit a size_t. */
 size_t R(tf_net_bytes)(const struct R(tf_net) *net);
-/* Makes the packed copy; after a failure there is none and the net works without. */
+/* Packs the weights, as bytes where the formats allow it (models/compact.h); after a failure the net works without. */
 int R(tf_net_pack)(struct R(tf_net) *net, struct pool *pool, enum pool_priority priority,
                    const struct cancel *cancel, struct error *err);
 /* After the bytes of the weights changed: norms and biases are taken over again, a packed copy is packed again. */
