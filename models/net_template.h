@@ -143,6 +143,18 @@ static void R(net_release)(struct R(tf_net) *net)
     }
 }
 
+/* As bytes, else as REALs. */
+static int R(pack_matrix)(struct blas_panels *panels, struct panel_source *source,
+                          struct pool *pool, enum pool_priority priority,
+                          const struct cancel *cancel, struct error *err)
+{
+    int made = compact_pack(panels, source, pool, priority, cancel, err);
+
+    if (made != 0)
+        return made < 0 ? -1 : 0;
+    return panels_pack(panels, pool, priority, cancel, err);
+}
+
 int R(tf_net_pack)(struct R(tf_net) *net, struct pool *pool, enum pool_priority priority,
                    const struct cancel *cancel, struct error *err)
 {
@@ -150,11 +162,7 @@ int R(tf_net_pack)(struct R(tf_net) *net, struct pool *pool, enum pool_priority 
     struct panel_source *source;
 
     for (size_t i = 0; (panels = R(net_matrix)(net, i, &source)); i++) {
-        int made = compact_pack(panels, source, pool, priority, cancel, err);
-
-        if (made == 0)
-            made = panels_pack(panels, pool, priority, cancel, err);
-        if (made >= 0)
+        if (R(pack_matrix)(panels, source, pool, priority, cancel, err) == 0)
             continue;
         R(net_release)(net);
         return -1;
@@ -177,6 +185,7 @@ int R(tf_net_refresh)(struct R(tf_net) *net, const struct tf_weights *weights, s
 {
     enum simd simd = net->embed_source.simd;
     struct blas_panels *panels;
+    struct panel_source *source;
 
     R(retake_vector)(&weights->out_norm, simd, net->out_norm);
     for (int l = 0; l < net->config.n_layers; l++) {
@@ -191,8 +200,8 @@ int R(tf_net_refresh)(struct R(tf_net) *net, const struct tf_weights *weights, s
         R(take_bias)(&net->config, from, simd, &to->qkv_bias);
     }
     /* A cancelled packing leaves that matrix without a copy: it is packed again, or decoded. */
-    for (size_t i = 0; net->packed && (panels = R(net_matrix)(net, i)); i++)
-        if (panels_pack(panels, pool, priority, cancel, err) != 0)
+    for (size_t i = 0; net->packed && (panels = R(net_matrix)(net, i, &source)); i++)
+        if (R(pack_matrix)(panels, source, pool, priority, cancel, err) != 0)
             return -1;
     return 0;
 }
