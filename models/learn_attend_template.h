@@ -34,13 +34,9 @@ static void R(take_columns)(const struct R(learn_attend) *a, size_t head, REAL *
         const struct learn_segment *segment = &batch->segments[forest->order[i]];
         size_t at = forest->local[forest->order[i]];
 
-        for (size_t r = 0; r < segment->n_rows; r++) {
-            const REAL *from =
-                a->layer->heads + (segment->first_row + r) * a->qkv_width + head * a->dim;
-
-            for (size_t d = 0; d < a->dim; d++)
-                to[d * a->lanes + at + r] = from[d];
-        }
+        a->run->net_ops->transpose(
+            to + at, a->lanes, a->layer->heads + segment->first_row * a->qkv_width + head * a->dim,
+            a->qkv_width, segment->n_rows, a->dim);
     }
     for (size_t d = 0; d < a->dim; d++)
         memset(to + d * a->lanes + a->tree->n_rows, 0,
@@ -130,9 +126,12 @@ static void R(attend_forward_block)(struct R(learn_attend) *a, size_t row, size_
 
         a->run->net_ops->mul(&mul);
     }
-    for (size_t r = 0; r < m; r++)
+    for (size_t r = 0; r < m; r++) {
+        REAL inverse = 1 / sums[r];
+
         for (size_t d = 0; d < a->dim; d++)
-            out[r * a->heads_width + d] *= 1 / sums[r];
+            out[r * a->heads_width + d] *= inverse;
+    }
 }
 
 /*
@@ -168,10 +167,8 @@ static void R(attend_backward_block)(struct R(learn_attend) *a, size_t row, size
         ops->mul(&mul);
     }
     for (size_t r = 0; r < m; r++) {
-        REAL delta = 0;
+        REAL delta = ops->dot(dout + r * a->heads_width, out + r * a->heads_width, a->dim);
 
-        for (size_t d = 0; d < a->dim; d++)
-            delta += dout[r * a->heads_width + d] * out[r * a->heads_width + d];
         ops->attend_back(a->scores + r * a->width, a->dscores + r * a->width, a->path, a->scale,
                          a->layer->logsum[(row + r) * n_heads + head], delta);
     }

@@ -104,9 +104,8 @@ AVX2_FN static void scale(float *out, const float *x, const float *weight, float
         out[i] = x[i] * inverse * weight[i];
 }
 
-/* The last numbers of a row go through a whole vector; what is behind them stays as it is. */
-#define EACH_8(i, n)                                                                      \
-    for (size_t i = 0, whole_ = (n); i < whole_; i += 8)
+/* The last numbers of a row go through a whole vector; what is behind them stays as it is. Only there:
+ * masked stores cost some CPUs as much as twenty plain ones. */
 #define LOAD(p, i, n) _mm256_maskload_ps((p) + (i), avx2_mask((n) - (i)))
 #define STORE(p, i, n, x) _mm256_maskstore_ps((p) + (i), avx2_mask((n) - (i)), x)
 
@@ -131,18 +130,45 @@ AVX2_FN static float exponentials(float *s, size_t n, float factor, float shift)
     return avx2_sum(sum);
 }
 
+AVX2_IN void attend_back8(__m256 *s, __m256 *dp, __m256 factors, __m256 shifts, __m256 deltas)
+{
+    *s = avx2_exp(_mm256_fmsub_ps(*s, factors, shifts));
+    *dp = _mm256_mul_ps(_mm256_mul_ps(*s, _mm256_sub_ps(*dp, deltas)), factors);
+}
+
 AVX2_FN static void attend_back(float *s, float *dp, size_t n, float factor, float shift, float delta)
 {
     __m256 factors = _mm256_set1_ps(factor), shifts = _mm256_set1_ps(shift);
-    __m256 deltas = _mm256_set1_ps(delta);
+    __m256 deltas = _mm256_set1_ps(delta), p, d;
+    size_t i = 0;
 
-    EACH_8(i, n) {
-        __m256 p = avx2_exp(_mm256_fmsub_ps(LOAD(s, i, n), factors, shifts));
-        __m256 d = _mm256_sub_ps(LOAD(dp, i, n), deltas);
-
-        STORE(s, i, n, p);
-        STORE(dp, i, n, _mm256_mul_ps(_mm256_mul_ps(p, d), factors));
+    for (; i + 8 <= n; i += 8) {
+        p = _mm256_loadu_ps(s + i);
+        d = _mm256_loadu_ps(dp + i);
+        attend_back8(&p, &d, factors, shifts, deltas);
+        _mm256_storeu_ps(s + i, p);
+        _mm256_storeu_ps(dp + i, d);
     }
+    if (i == n)
+        return;
+    p = LOAD(s, i, n);
+    d = LOAD(dp, i, n);
+    attend_back8(&p, &d, factors, shifts, deltas);
+    STORE(s, i, n, p);
+    STORE(dp, i, n, d);
+}
+
+AVX2_FN static float dot(const float *x, const float *y, size_t n)
+{
+    __m256 sum = _mm256_setzero_ps();
+    float rest = 0;
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8)
+        sum = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i), sum);
+    for (; i < n; i++)
+        rest += x[i] * y[i];
+    return avx2_sum(sum) + rest;
 }
 
 AVX2_FN static void norm_back(float *dx, float *dweight, const float *x, const float *weight,
@@ -175,33 +201,111 @@ AVX2_FN static void norm_back(float *dx, float *dweight, const float *x, const f
     }
 }
 
+/* act holds its derivative d and becomes the activation. */
+AVX2_IN void swiglu_back8(__m256 *act, __m256 *gate, __m256 *up)
+{
+    __m256 one = _mm256_set1_ps(1), zero = _mm256_setzero_ps(), d = *act, u = *up;
+    __m256 e = avx2_exp(_mm256_sub_ps(zero, *gate));
+    __m256 sigmoid = _mm256_div_ps(one, _mm256_add_ps(one, e));
+    __m256 silu = _mm256_mul_ps(*gate, sigmoid);
+    /* sigmoid (1 + gate (1 - sigmoid)) = sigmoid + silu (1 - sigmoid) */
+    __m256 slope = _mm256_fmadd_ps(silu, _mm256_sub_ps(one, sigmoid), sigmoid);
+
+    *up = _mm256_mul_ps(d, silu);
+    *gate = _mm256_mul_ps(_mm256_mul_ps(d, u), slope);
+    *act = _mm256_mul_ps(silu, u);
+}
+
 AVX2_FN static void swiglu_back(float *act, float *dgate, float *dup, const float *gate,
                                 const float *up, size_t n)
 {
-    __m256 one = _mm256_set1_ps(1), zero = _mm256_setzero_ps();
+    __m256 a, g, u;
+    size_t i = 0;
 
-    EACH_8(i, n) {
-        __m256 g = LOAD(gate, i, n), u = LOAD(up, i, n), d = LOAD(act, i, n);
-        __m256 sigmoid = _mm256_div_ps(one, _mm256_add_ps(one, avx2_exp(_mm256_sub_ps(zero, g))));
-        __m256 silu = _mm256_mul_ps(g, sigmoid);
-        /* sigmoid (1 + g (1 - sigmoid)) = sigmoid + silu (1 - sigmoid) */
-        __m256 slope = _mm256_fmadd_ps(silu, _mm256_sub_ps(one, sigmoid), sigmoid);
-
-        STORE(dup, i, n, _mm256_mul_ps(d, silu));
-        STORE(dgate, i, n, _mm256_mul_ps(_mm256_mul_ps(d, u), slope));
-        STORE(act, i, n, _mm256_mul_ps(silu, u));
+    for (; i + 8 <= n; i += 8) {
+        a = _mm256_loadu_ps(act + i);
+        g = _mm256_loadu_ps(gate + i);
+        u = _mm256_loadu_ps(up + i);
+        swiglu_back8(&a, &g, &u);
+        _mm256_storeu_ps(act + i, a);
+        _mm256_storeu_ps(dgate + i, g);
+        _mm256_storeu_ps(dup + i, u);
     }
+    if (i == n)
+        return;
+    a = LOAD(act, i, n);
+    g = LOAD(gate, i, n);
+    u = LOAD(up, i, n);
+    swiglu_back8(&a, &g, &u);
+    STORE(act, i, n, a);
+    STORE(dgate, i, n, g);
+    STORE(dup, i, n, u);
 }
 
 AVX2_FN static void unrope(float *x, const float *turn, size_t half)
 {
-    EACH_8(k, half) {
-        __m256 a = LOAD(x, k, half), b = LOAD(x + half, k, half);
-        __m256 c = LOAD(turn, k, half), s = LOAD(turn + half, k, half);
+    size_t k = 0;
 
-        STORE(x, k, half, _mm256_fmadd_ps(a, c, _mm256_mul_ps(b, s)));
-        STORE(x + half, k, half, _mm256_fmsub_ps(b, c, _mm256_mul_ps(a, s)));
+    for (; k + 8 <= half; k += 8) {
+        __m256 a = _mm256_loadu_ps(x + k), b = _mm256_loadu_ps(x + half + k);
+        __m256 c = _mm256_loadu_ps(turn + k), s = _mm256_loadu_ps(turn + half + k);
+
+        _mm256_storeu_ps(x + k, _mm256_fmadd_ps(a, c, _mm256_mul_ps(b, s)));
+        _mm256_storeu_ps(x + half + k, _mm256_fmsub_ps(b, c, _mm256_mul_ps(a, s)));
     }
+    for (; k < half; k++) {
+        float a = x[k], b = x[half + k];
+
+        x[k] = a * turn[k] + b * turn[half + k];
+        x[half + k] = b * turn[k] - a * turn[half + k];
+    }
+}
+
+/* Row i of t becomes column i. */
+AVX2_IN void transpose8(__m256 t[8])
+{
+    __m256 a[8], b[8];
+
+    for (int i = 0; i < 4; i++) {
+        a[2 * i] = _mm256_unpacklo_ps(t[2 * i], t[2 * i + 1]);
+        a[2 * i + 1] = _mm256_unpackhi_ps(t[2 * i], t[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        b[4 * i] = _mm256_shuffle_ps(a[4 * i], a[4 * i + 2], 0x44);
+        b[4 * i + 1] = _mm256_shuffle_ps(a[4 * i], a[4 * i + 2], 0xee);
+        b[4 * i + 2] = _mm256_shuffle_ps(a[4 * i + 1], a[4 * i + 3], 0x44);
+        b[4 * i + 3] = _mm256_shuffle_ps(a[4 * i + 1], a[4 * i + 3], 0xee);
+    }
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+        t[i + 4] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+    }
+}
+
+AVX2_FN static void transpose(float *to, size_t ldt, const float *from, size_t ldf, size_t rows,
+                              size_t columns)
+{
+    size_t r = 0;
+
+    for (; r + 8 <= rows; r += 8, from += 8 * ldf) {
+        size_t c = 0;
+
+        for (; c + 8 <= columns; c += 8) {
+            __m256 t[8];
+
+            for (size_t i = 0; i < 8; i++)
+                t[i] = _mm256_loadu_ps(from + i * ldf + c);
+            transpose8(t);
+            for (size_t i = 0; i < 8; i++)
+                _mm256_storeu_ps(to + (c + i) * ldt + r, t[i]);
+        }
+        for (; c < columns; c++)
+            for (size_t i = 0; i < 8; i++)
+                to[c * ldt + r + i] = from[i * ldf + c];
+    }
+    for (; r < rows; r++, from += ldf)
+        for (size_t c = 0; c < columns; c++)
+            to[c * ldt + r] = from[c];
 }
 
 /* ---- panels of a transpose ---- */
@@ -314,6 +418,33 @@ AVX2_FN static void softmax(float *x, size_t n, float factor, float shift, float
         STORE(x, i, n, _mm256_mul_ps(weights, avx2_exp(_mm256_fmsub_ps(LOAD(x, i, n), factors, shifts))));
 }
 
+/* ---- the optimiser ---- */
+
+AVX2_FN static void adamw(float *w, float *m, float *v, const float *gradient, size_t n,
+                          const struct adamw_rates_f32 *rates)
+{
+    __m256 beta1 = _mm256_set1_ps(rates->beta1), rest1 = _mm256_set1_ps(rates->rest1);
+    __m256 beta2 = _mm256_set1_ps(rates->beta2), rest2 = _mm256_set1_ps(rates->rest2);
+    __m256 factor = _mm256_set1_ps(rates->factor), keep = _mm256_set1_ps(rates->keep);
+    __m256 rate = _mm256_set1_ps(rates->rate), spread = _mm256_set1_ps(rates->spread);
+    __m256 epsilon = _mm256_set1_ps(rates->epsilon);
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        __m256 g = _mm256_mul_ps(_mm256_loadu_ps(gradient + i), factor);
+        __m256 a = _mm256_add_ps(_mm256_mul_ps(beta1, _mm256_loadu_ps(m + i)), _mm256_mul_ps(rest1, g));
+        __m256 b = _mm256_add_ps(_mm256_mul_ps(beta2, _mm256_loadu_ps(v + i)),
+                                 _mm256_mul_ps(_mm256_mul_ps(rest2, g), g));
+        __m256 under = _mm256_add_ps(_mm256_sqrt_ps(_mm256_mul_ps(b, spread)), epsilon);
+
+        _mm256_storeu_ps(m + i, a);
+        _mm256_storeu_ps(v + i, b);
+        _mm256_storeu_ps(w + i, _mm256_sub_ps(_mm256_mul_ps(_mm256_loadu_ps(w + i), keep),
+                                              _mm256_div_ps(_mm256_mul_ps(rate, a), under)));
+    }
+    learn_ops_plain_f32.adamw(w + i, m + i, v + i, gradient + i, n - i, rates);
+}
+
 const struct learn_ops_f32 learn_ops_avx2_f32 = {
     .mul = mul,
     .rms = rms,
@@ -326,6 +457,9 @@ const struct learn_ops_f32 learn_ops_avx2_f32 = {
     .pack_columns = pack_columns,
     .logsumexp = logsumexp,
     .softmax = softmax,
+    .dot = dot,
+    .transpose = transpose,
+    .adamw = adamw,
 };
 
 #endif

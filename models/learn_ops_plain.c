@@ -13,6 +13,16 @@ static double exponential_f64(double x)
     return exp(x);
 }
 
+static float root_f32(float x)
+{
+    return sqrtf(x);
+}
+
+static double root_f64(double x)
+{
+    return sqrt(x);
+}
+
 #define REAL_BITS 32
 #include "models/learn_ops_template.h"
 #undef REAL_BITS

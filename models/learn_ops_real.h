@@ -9,6 +9,11 @@ struct R(learn_mul) {
     bool add;
 };
 
+/* One update of AdamW (models/optimiser_template.h says what each is). */
+struct R(adamw_rates) {
+    REAL beta1, rest1, beta2, rest2, factor, keep, rate, spread, epsilon;
+};
+
 struct R(learn_ops) {
     void (*mul)(const struct R(learn_mul) *mul);
     /* 1 / sqrt(mean(x^2) + eps) */
@@ -35,4 +40,12 @@ struct R(learn_ops) {
     double (*logsumexp)(const REAL *x, size_t n, REAL scale);
     /* x = weight * exp(x * scale - shift) */
     void (*softmax)(REAL *x, size_t n, REAL scale, REAL shift, REAL weight);
+    REAL (*dot)(const REAL *x, const REAL *y, size_t n);
+    /* to[c * ldt + r] = from[r * ldf + c] */
+    void (*transpose)(REAL *to, size_t ldt, const REAL *from, size_t ldf, size_t rows,
+                      size_t columns);
+    /* g = gradient * factor; m = beta1 m + rest1 g; v = beta2 v + rest2 g^2; w = w keep - rate m / (sqrt(v spread) + epsilon);
+     * each number the same bits in every table. */
+    void (*adamw)(REAL *w, REAL *m, REAL *v, const REAL *gradient, size_t n,
+                  const struct R(adamw_rates) *rates);
 };

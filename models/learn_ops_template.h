@@ -136,6 +136,35 @@ static void R(softmax)(REAL *x, size_t n, REAL scale, REAL shift, REAL weight)
         x[i] = weight * R(exponential)(x[i] * scale - shift);
 }
 
+static REAL R(dot)(const REAL *x, const REAL *y, size_t n)
+{
+    REAL sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+static void R(transpose)(REAL *to, size_t ldt, const REAL *from, size_t ldf, size_t rows,
+                         size_t columns)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            to[c * ldt + r] = from[r * ldf + c];
+}
+
+static void R(adamw)(REAL *w, REAL *m, REAL *v, const REAL *gradient, size_t n,
+                     const struct R(adamw_rates) *rates)
+{
+    for (size_t i = 0; i < n; i++) {
+        REAL g = gradient[i] * rates->factor;
+
+        m[i] = rates->beta1 * m[i] + rates->rest1 * g;
+        v[i] = rates->beta2 * v[i] + rates->rest2 * g * g;
+        w[i] = w[i] * rates->keep - rates->rate * m[i] / (R(root)(v[i] * rates->spread) + rates->epsilon);
+    }
+}
+
 const struct R(learn_ops) R(learn_ops_plain) = {
     .mul = R(mul),
     .rms = R(rms),
@@ -148,4 +177,7 @@ const struct R(learn_ops) R(learn_ops_plain) = {
     .pack_columns = R(pack_columns),
     .logsumexp = R(logsumexp),
     .softmax = R(softmax),
+    .dot = R(dot),
+    .transpose = R(transpose),
+    .adamw = R(adamw),
 };

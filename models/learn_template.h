@@ -369,6 +369,27 @@ static void R(embed_back_tile)(void *arg, size_t index, int worker)
     }
 }
 
+static void R(copy_tile)(void *arg, size_t index, int worker)
+{
+    const struct R(learn_run) *run = arg;
+    size_t width = (size_t)run->learner->config.width, first = index * SUM_ROWS;
+    size_t n = run->m - first < SUM_ROWS ? run->m - first : SUM_ROWS;
+
+    (void)worker;
+    if (run->from)
+        memcpy(run->to + first * width, run->from + first * width, n * width * sizeof(REAL));
+    else
+        memset(run->to + first * width, 0, n * width * sizeof(REAL));
+}
+
+/* Rows of the residual stream; from NULL: zeros. */
+static void R(copy)(struct R(learn_run) *run, REAL *to, const REAL *from)
+{
+    run->to = to;
+    run->from = from;
+    R(run_tiles)(run, (run->m + SUM_ROWS - 1) / SUM_ROWS, R(copy_tile));
+}
+
 /* ---- layers ---- */
 
 static void R(layer_forward)(struct R(learn_run) *run, struct R(learn_layer) *layer, REAL *next)
@@ -384,14 +405,14 @@ static void R(layer_forward)(struct R(learn_run) *run, struct R(learn_layer) *la
     R(run_tiles)(run, (m + LEARN_ROWS - 1) / LEARN_ROWS, R(heads_tile));
     R(run_tiles)(run, run->forest->n_trees * (size_t)run->learner->config.n_kv_heads,
                  R(attend_forward_tile));
-    memcpy(layer->middle, layer->entry, m * width * sizeof(REAL));
+    R(copy)(run, layer->middle, layer->entry);
     R(multiply)(run, R(SIDE_PLAIN), layer->attended, heads, m, &layer->out.by_rows, layer->middle,
                 true);
     run->weight = weights + layer->ffn_norm;
     run->keep_inverse = layer->middle_inverse;
     R(multiply)(run, R(SIDE_NORM), layer->middle, width, m, &layer->gate_up.by_rows,
                 layer->gates, false);
-    memcpy(next, layer->middle, m * width * sizeof(REAL));
+    R(copy)(run, next, layer->middle);
     R(multiply)(run, R(SIDE_SWIGLU), layer->gates, 2 * ffn, m, &layer->down.by_rows, next, true);
 }
 
@@ -588,7 +609,7 @@ static void R(backward)(struct R(learn_run) *run)
     const struct tf_config *config = &run->learner->config;
     size_t width = (size_t)config->width, blocks;
 
-    memset(net->dx, 0, run->m * width * sizeof(REAL));
+    R(copy)(run, net->dx, NULL);
     run->rows = R(sort_wanted)(run);
     blocks = (run->rows + SUM_ROWS - 1) / SUM_ROWS;
     R(run_tiles)(run, blocks, R(hidden_back_tile));

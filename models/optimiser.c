@@ -188,16 +188,6 @@ struct step_run {
     bool weights;             /* sums: of the weights, not the gradient */
 };
 
-static float root_f32(float x)
-{
-    return sqrtf(x);
-}
-
-static double root_f64(double x)
-{
-    return sqrt(x);
-}
-
 #define REAL_BITS 32
 #include "models/optimiser_template.h"
 #undef REAL_BITS

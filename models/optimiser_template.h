@@ -28,25 +28,25 @@ static void R(square_tile)(void *arg, size_t index, int worker)
  */
 static void R(adamw_range)(const struct step_run *run, size_t at, size_t end, double decay)
 {
-    const struct optimiser_options *options = &run->optimiser->options;
-    REAL *w = run->optimiser->learner->weights, *m = run->optimiser->states[0].data;
-    REAL *v = run->optimiser->states[1].data;
-    const REAL *gradient = run->optimiser->learner->gradient;
+    const struct optimiser *optimiser = run->optimiser;
+    const struct optimiser_options *options = &optimiser->options;
     bool tensorflow = options->epsilon_form == EPSILON_TENSORFLOW;
-    REAL beta1 = (REAL)options->beta1, beta2 = (REAL)options->beta2;
-    REAL rest1 = (REAL)(1 - options->beta1), rest2 = (REAL)(1 - options->beta2);
-    REAL epsilon = (REAL)options->epsilon, factor = (REAL)run->factor;
-    REAL keep = (REAL)(1 - run->lr * decay);
-    REAL rate = (REAL)(run->lr * run->rate1 / (tensorflow ? sqrt(run->rate2) : 1));
-    REAL spread = (REAL)(tensorflow ? 1 : run->rate2);
+    struct R(adamw_rates) rates = {
+        .beta1 = (REAL)options->beta1,
+        .rest1 = (REAL)(1 - options->beta1),
+        .beta2 = (REAL)options->beta2,
+        .rest2 = (REAL)(1 - options->beta2),
+        .factor = (REAL)run->factor,
+        .keep = (REAL)(1 - run->lr * decay),
+        .rate = (REAL)(run->lr * run->rate1 / (tensorflow ? sqrt(run->rate2) : 1)),
+        .spread = (REAL)(tensorflow ? 1 : run->rate2),
+        .epsilon = (REAL)options->epsilon,
+    };
 
-    for (size_t i = at; i < end; i++) {
-        REAL g = gradient[i] * factor;
-
-        m[i] = beta1 * m[i] + rest1 * g;
-        v[i] = beta2 * v[i] + rest2 * g * g;
-        w[i] = w[i] * keep - rate * m[i] / (R(root)(v[i] * spread) + epsilon);
-    }
+    R(learn_ops_choose)(optimiser->learner->simd)
+        ->adamw((REAL *)optimiser->learner->weights + at, (REAL *)optimiser->states[0].data + at,
+                (REAL *)optimiser->states[1].data + at,
+                (const REAL *)optimiser->learner->gradient + at, end - at, &rates);
 }
 
 static void R(adamw_tile)(void *arg, size_t index, int worker)

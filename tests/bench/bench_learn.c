@@ -2,13 +2,12 @@
  * Rates of training as JSON lines: tokens a second of whole steps (forward, loss, backward,
  * AdamW), and their share of what the micro-kernel alone does in the same run.
  *
- *   bench_learn [threads] [seconds a figure]
+ *   bench_learn [THREADS [SECONDS [NAME]]]      seconds a figure; NAME: this figure only
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "models/learn.h"
@@ -152,8 +151,8 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
 
 int main(int argc, char **argv)
 {
-    struct pool *pool = pool_new(argc > 1 ? atoi(argv[1]) : 2);
-    double seconds = argc > 2 ? atof(argv[2]) : 3;
+    struct pool *pool = pool_new(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 2);
+    double seconds = argc > 2 ? strtod(argv[2], NULL) : 3;
     struct learner_options options = {.head = LEARN_LM};
     struct tf_config config = {.arch = "llama", .n_layers = 1, .width = 16, .n_heads = 1, .n_kv_heads = 1,
                                .head_dim = 16, .ffn = 16, .vocab = 16, .context = 16, .rope_base = 1e4, .tied = true};
@@ -163,7 +162,8 @@ int main(int argc, char **argv)
     printf("{\"name\":\"peak_f32\",\"value\":%.1f,\"unit\":\"GF/s\",\"kernel\":\"%s\",\"threads\":%d}\n",
            peak, learner_options(learner)->kernel->name, pool_threads(pool));
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
-        run(&shapes[i], pool, seconds, peak);
+        if (argc < 4 || strcmp(argv[3], shapes[i].name) == 0)
+            run(&shapes[i], pool, seconds, peak);
     learner_free(learner);
     pool_free(pool);
     return 0;

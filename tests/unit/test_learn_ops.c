@@ -147,6 +147,50 @@ static void test_panels(void **state)
             }
 }
 
+static void test_update(void **state)
+{
+    const struct learn_ops_f32 *tables[2] = {&learn_ops_plain_f32, simd_ops()};
+    const struct adamw_rates_f32 rates = {.9f, .1f, .999f, .001f, .5f, .99f, .01f, 3, 1e-8f};
+    static float w[2][SPACE], m[2][SPACE], v[2][SPACE], g[SPACE];
+
+    (void)state;
+    fill(g, 41);
+    for (size_t n = 1; n < MOST; n++) {
+        for (int t = 0; t < 2; t++) {
+            fill(w[t], 42);
+            fill(m[t], 43);
+            fill(v[t], 44);
+            for (size_t i = 0; i < SPACE; i++)
+                v[t][i] *= v[t][i];
+            tables[t]->adamw(w[t], m[t], v[t], g, n, &rates);
+        }
+        assert_memory_equal(w[0], w[1], sizeof(w[0]));
+        assert_memory_equal(m[0], m[1], sizeof(m[0]));
+        assert_memory_equal(v[0], v[1], sizeof(v[0]));
+    }
+}
+
+static void test_transpose(void **state)
+{
+    const struct learn_ops_f32 *tables[2] = {&learn_ops_plain_f32, simd_ops()};
+    static float x[SPACE], out[2][SPACE];
+
+    (void)state;
+    fill(x, 50);
+    for (size_t rows = 1; rows < 20; rows += 3)
+        for (size_t columns = 1; columns < 36; columns++) {
+            float sums[2];
+
+            for (int t = 0; t < 2; t++) {
+                fill(out[t], 51);
+                tables[t]->transpose(out[t], 23, x, 41, rows, columns);
+                sums[t] = tables[t]->dot(x, out[0], columns);
+            }
+            assert_memory_equal(out[0], out[1], sizeof(out[0]));
+            assert_true(fabsf(sums[0] - sums[1]) <= 1e-5f * 60);
+        }
+}
+
 /* Rotation there and back. */
 static void test_rotation(void **state)
 {
@@ -188,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mul),      cmocka_unit_test(test_rows),       cmocka_unit_test(test_panels),
         cmocka_unit_test(test_rotation), cmocka_unit_test(test_bad_logits),
+        cmocka_unit_test(test_update),   cmocka_unit_test(test_transpose),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
