@@ -20,6 +20,7 @@ struct hidden_cache *hidden_new(const struct tf_config *config, const struct tf_
                                 int layers, struct pool *pool,
                                 const struct hidden_options *options, struct error *err);
 void hidden_free(struct hidden_cache *cache);
+#define HIDDEN_NOT_KEPT UINT64_MAX /* as key: computed each time */
 /* Rows of a batch (its ids and segments; hidden NULL), kept under the key: computed when they are not there.
  * *rows is valid until the next call. Fails when the key was kept with another number of rows. */
 int hidden_rows(struct hidden_cache *cache, uint64_t key, const struct learn_batch *batch,

@@ -66,18 +66,24 @@ void rl_set_beta(struct rl *rl, double beta);
  */
 int rl_update(struct rl *rl, struct train_metrics *metrics, struct train_alarms *alarms,
               const struct cancel *cancel, struct error *err);
+/*
+ * What an evaluation said of the policy as it is: the alarm "length" when since the last call responses grew by a tenth
+ * and the win rate did not.
+ */
+void rl_judged(struct rl *rl, double win_rate, struct train_alarms *alarms);
 /* The last update's samples; valid until the next. */
 const struct rollout *rl_rollout(const struct rl *rl);
 /* Fills `after` of the last rollout: what the update made of each token's log-prob. */
 int rl_after(struct rl *rl, const struct cancel *cancel, struct error *err);
-/* The first-minibatch check of D9 as the last update saw it. */
+/* The first-minibatch check of D9. */
 struct rl_check {
-    double ratio_off;  /* largest |ratio - 1| */
-    double kl_off;     /* largest |k3| between the rollout's log-probs and the first minibatch's */
-    double engine_off; /* largest |log-prob of a sample by the engine - by the learner| a token, temperature 1 */
+    double ratio_off;     /* largest |ratio - 1| */
+    double kl_off;        /* largest |k3| between the rollout's log-probs and the first minibatch's */
+    double reference_off; /* largest |KL a token| to the reference; NaN when the policy is no longer equal to it */
+    double engine_off;    /* largest |log-prob of a sample by the engine - by the learner| a token, temperature 1 */
     size_t tokens;
 };
-/* Samples, and compares log-probs of rollout, first minibatch and engine, and the reference with a policy equal to it. */
+/* Samples, and compares log-probs of rollout, first minibatch, engine and reference. Nothing is learned. */
 int rl_check_ratio(struct rl *rl, struct rl_check *out, const struct cancel *cancel,
                    struct error *err);
 

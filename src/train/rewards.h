@@ -7,6 +7,7 @@
 #define RLAIF_TRAIN_REWARDS_H
 
 #include "src/train/reward.h"
+#include "src/train/rollout.h"
 
 struct reward_ask {
     size_t prompt;             /* index into the run's prompts; equal ones follow one another */
@@ -26,6 +27,14 @@ struct reward_source {
     void *arg;
     const char *name; /* "rm-2", "length", "direct" */
 };
+
+/*
+ * Asks for the scores of a rollout's samples and fills `score` of each, and scores (n numbers, may be NULL). A score that
+ * is not finite is an error that names the sample.
+ */
+int rollout_score(struct rollout *rollout, const struct reward_source *reward,
+                  const struct train_texts *prompts, double *scores, const struct cancel *cancel,
+                  struct error *err);
 
 /* Reward models, one or more; a response that did not end gets the end token for the reading. */
 struct reward_by_model {

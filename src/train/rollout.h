@@ -8,7 +8,7 @@
 
 #include "src/train/train.h"
 
-/* All of one sample. Arrays have n numbers, one a response token, the end token included; NULL until known. */
+/* All of one sample. Arrays have n numbers, one a response token, the end token included; NULL, or NaN, until known. */
 struct rollout_sample {
     size_t prompt;        /* index into the prompts given; samples of one prompt stand together */
     const int32_t *ids;   /* response as it was drawn, with the end token where it ended */
@@ -16,6 +16,7 @@ struct rollout_sample {
     bool ended;           /* by the end token; else cut at max_tokens or the context */
     char *text;           /* of the ids, control tokens left out */
     size_t len;
+    double drawn;         /* sum of the tokens' log-probs as the engine saw them, temperature 1 */
     double score;         /* what the reward gave */
     double reward;        /* what learning used: after penalty, clip, whitening; before the KL */
     double kl;            /* sum over tokens of log p - log p_ref (k1), nats */
@@ -29,8 +30,12 @@ struct rollout {
     size_t n;
     size_t n_tokens;      /* of all responses */
     double seconds;       /* of generation */
+    int32_t *ids;         /* of all samples, one after another */
+    double *numbers;      /* of all samples: column by column, n_tokens each */
 };
 void rollout_release(struct rollout *rollout);
+/* Lets go of the samples whose `keep` is false; the others move up. */
+void rollout_keep(struct rollout *rollout, const bool *keep);
 
 struct sampler;
 struct sampler_options {
