@@ -52,7 +52,6 @@ struct row_ask {
     const size_t *offset;   /* the tree's */
     const int32_t *targets; /* the tokens that follow */
     double temperature;
-    enum simd simd;
     double *logprob, *entropy, *right; /* right: 1 where the target is the most likely token */
 };
 /* A learn_row_fn. */

@@ -106,7 +106,6 @@ struct rl *rl_new(const struct rl_parts *parts, const struct rl_options *options
     rl->options.from = rl->options.reward = NULL;
     if (!rl_has_value(options->algorithm))
         rl->parts.value = NULL;
-    rl->simd = simd_choose();
     rl->beta = options->beta;
     rl->first_length = rl->first_entropy = rl->judged_length = rl->judged_win = NAN;
     rl->length = NAN;
@@ -285,7 +284,6 @@ static int read_policy(struct rl *rl, const struct rollout *rollout, double temp
         .offset = rl->tree.offset,
         .targets = rollout->ids,
         .temperature = temperature,
-        .simd = rl->simd,
         .logprob = logprob,
     };
 

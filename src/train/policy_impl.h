@@ -14,7 +14,6 @@ struct rl {
     struct train_order order;
     struct rollout rollout;
     struct tree tree;
-    enum simd simd;
     /* Part of a checkpoint: */
     double beta;
     int64_t update, cursor, episodes, policy_steps, value_steps;

@@ -65,12 +65,16 @@ struct measure {
     double *exact;
 };
 
-static struct logits ref_row(const struct learner *reference, char *rows, size_t token)
+static struct logits ref_row(const struct learner *reference, char *rows, size_t token,
+                             const struct logits *like)
 {
     enum blas_real real = learner_options(reference)->real;
     size_t vocab = (size_t)learner_config(reference)->vocab;
 
-    return (struct logits){real, rows + token * vocab * blas_real_size(real), vocab};
+    return (struct logits){.real = real,
+                           .data = rows + token * vocab * blas_real_size(real),
+                           .n = vocab,
+                           .simd = like->simd};
 }
 
 static void reference_row(void *arg, size_t shard, size_t i, struct logits *logits)
@@ -80,10 +84,10 @@ static void reference_row(void *arg, size_t shard, size_t i, struct logits *logi
     size_t at = ask->offset[shard] + i;
     struct loss_row row;
 
-    loss_open(&row, logits, ask->temperature, ask->simd);
+    loss_open(&row, logits, ask->temperature);
     ask->logprob[at] = loss_logprob(&row, ask->targets[at]);
     if (measure->ref_rows)
-        loss_log_softmax(&row, ref_row(measure->reference, measure->ref_rows, at).data);
+        loss_log_softmax(&row, ref_row(measure->reference, measure->ref_rows, at, logits).data);
 }
 
 static void policy_row(void *arg, size_t shard, size_t i, struct logits *logits)
@@ -93,11 +97,11 @@ static void policy_row(void *arg, size_t shard, size_t i, struct logits *logits)
     size_t at = ask->offset[shard] + i;
     struct loss_row row;
 
-    loss_open(&row, logits, ask->temperature, ask->simd);
+    loss_open(&row, logits, ask->temperature);
     ask->logprob[at] = loss_logprob(&row, ask->targets[at]);
     ask->entropy[at] = loss_entropy(&row);
     if (measure->ref_rows) {
-        struct logits reference = ref_row(measure->reference, measure->ref_rows, at);
+        struct logits reference = ref_row(measure->reference, measure->ref_rows, at, logits);
 
         measure->exact[at] = loss_kl(&row, &reference);
     }
@@ -146,7 +150,6 @@ int rl_measure(struct rl *rl, struct rollout *rollout, void **ref_rows,
         .offset = rl->tree.offset,
         .targets = rollout->ids,
         .temperature = rl->options.temperature,
-        .simd = rl->simd,
         .logprob = rollout_column(rollout, COLUMN_REF),
     };
     status = tree_forward(rl->parts.reference, &rl->tree, reference_row, &measure, cancel, err);
@@ -298,7 +301,7 @@ static void policy_gradient(void *arg, size_t shard, size_t i, struct logits *lo
     struct loss_row row;
     double logprob;
 
-    loss_open(&row, logits, options->temperature, pass->rl->simd);
+    loss_open(&row, logits, options->temperature);
     logprob = loss_logprob(&row, pass->rollout->ids[token]);
     loss = -advantage * logprob;
     d = -advantage;
@@ -317,7 +320,7 @@ static void policy_gradient(void *arg, size_t shard, size_t i, struct logits *lo
         terms.d_entropy = -options->entropy / n;
     }
     if (options->kl == KL_IN_LOSS && pass->ref_rows) {
-        reference = ref_row(pass->rl->parts.reference, pass->ref_rows, token);
+        reference = ref_row(pass->rl->parts.reference, pass->ref_rows, token, logits);
         loss += pass->rl->beta * loss_kl(&row, &reference);
         terms.d_kl = pass->rl->beta / n;
         terms.reference = &reference;

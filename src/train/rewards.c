@@ -55,7 +55,7 @@ int reward_by_likelihood(void *arg, const struct reward_ask *asks, size_t n, dou
     struct tree_group *groups = xcalloc(n + 1, sizeof(*groups));
     struct tree_sample *samples = xcalloc(n + 1, sizeof(*samples));
     struct tree tree = {0};
-    struct row_ask ask = {.temperature = 1, .simd = simd_choose()};
+    struct row_ask ask = {.temperature = 1};
     size_t tokens = 0, at = 0;
     int32_t *targets;
     int status;

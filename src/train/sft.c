@@ -17,7 +17,6 @@ struct sft {
     struct train_order order;
     struct tree tree;
     int64_t step, cursor, tokens; /* cursor: examples taken so far */
-    enum simd simd;
 };
 
 static int check_texts(const struct train_texts *texts, const struct learner *learner,
@@ -56,7 +55,6 @@ struct sft *sft_new(struct learner *learner, const struct train_texts *texts,
     sft->texts = texts;
     sft->options = *options;
     sft->options.preset = sft->options.from = NULL;
-    sft->simd = simd_choose();
     train_order_init(&sft->order, (uint64_t)options->seed, "sft order", texts->n);
     sft->optimiser = optimiser_new(learner, &options->optimiser, err);
     if (!sft->optimiser) {
@@ -128,7 +126,6 @@ static void batch_open(struct sft_batch *batch, struct sft *sft, const struct tr
         .offset = sft->tree.offset,
         .targets = batch->targets,
         .temperature = 1,
-        .simd = sft->simd,
         .logprob = batch->losses,
         .right = batch->losses + batch->n,
         .entropy = entropy ? batch->losses + 2 * batch->n : NULL,
@@ -155,7 +152,7 @@ static void learn_row(void *arg, size_t shard, size_t i, struct logits *logits)
     };
     struct loss_row row;
 
-    loss_open(&row, logits, 1, ask->simd);
+    loss_open(&row, logits, 1);
     ask->logprob[at] = loss_logprob(&row, ask->targets[at]);
     ask->right[at] = loss_best(&row) == ask->targets[at];
     if (ask->entropy)

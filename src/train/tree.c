@@ -117,7 +117,7 @@ void row_measure(void *arg, size_t shard, size_t i, struct logits *logits)
     size_t at = ask->offset[shard] + i;
     struct loss_row row;
 
-    loss_open(&row, logits, ask->temperature, ask->simd);
+    loss_open(&row, logits, ask->temperature);
     if (ask->logprob)
         ask->logprob[at] = loss_logprob(&row, ask->targets[at]);
     if (ask->entropy)
