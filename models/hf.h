@@ -1,10 +1,12 @@
 /*
  * Model directories as Hugging Face's transformers writes and opens them: config.json,
- * model.safetensors, tokenizer.json, tokenizer_config.json, generation_config.json. A reward
- * model is a ...ForSequenceClassification with one label: "score.weight", 1 x width.
+ * model.safetensors, tokenizer.json, tokenizer_config.json, generation_config.json. A
+ * reward model is a ...ForSequenceClassification with one label: "score.weight", 1 x
+ * width.
  *
- * model_open (models/lm.h) opens such a directory: Llama, Qwen2 and Qwen3 networks with weights
- * in F32, F16 or BF16 in one file. Everything in it is hostile; errors name file and field.
+ * model_open (models/lm.h) opens such a directory: Llama, Qwen2 and Qwen3 networks with
+ * weights in F32, F16 or BF16 in one file, without scaled RoPE. Everything in it is
+ * hostile; errors name file and field.
  */
 #ifndef RLAIF_MODELS_HF_H
 #define RLAIF_MODELS_HF_H
@@ -31,6 +33,8 @@ struct hf_export {
  * cut. */
 int hf_write(const char *dir, const struct hf_export *what, struct error *err);
 
+/* The vocabulary of an open model, for writing it elsewhere. Fails on SentencePiece. */
+int model_vocab(const struct model *model, struct vocab *out, struct error *err);
 /* The score head of a reward model's directory; NULL for language models. Valid as long
  * as the model. */
 const struct weight *model_score(const struct model *model);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "models/hf_form.h"
 #include "src/base/file.h"
 #include "src/base/hash.h"
 #include "src/base/mem.h"
@@ -70,14 +71,14 @@ int model_file_changed(const struct model *model, struct error *err)
         else if (!same_id(&now, &model->id))
             how = "it was written";
     }
-    if (!how && stat(model->path, &st) == 0) {
+    if (!how && stat(model->data_path, &st) == 0) {
         const struct file_id now = id_of(&st);
         if (now.inode != model->id.inode || now.device != model->id.device)
             how = "another file has its name";
     }
     if (!how)
         return 0;
-    error_at_byte(err, model->path, -1, "the file changed during use: %s", how);
+    error_at_byte(err, model->data_path, -1, "the file changed during use: %s", how);
     return error_hint(err, "open the model again");
 }
 
@@ -89,8 +90,8 @@ const void *model_range(const struct model *model, size_t *size)
 
 /* ---- info ---- */
 
-/* "DIR/SmolLM2-135M-Instruct.Q4_1.gguf" is SmolLM2-135M-Instruct: the name people know a model by. What the file says of
- * itself is the title. */
+/* "DIR/SmolLM2-135M-Instruct.Q4_1.gguf" is SmolLM2-135M-Instruct: the name people know a
+ * model by. What the file says of itself is the title. */
 static void fill_name(struct model *m)
 {
     struct model_info *info = &m->info;
@@ -99,6 +100,8 @@ static void fill_name(struct model *m)
         memcpy(info->title, title.data,
                title.len < sizeof info->title ? title.len : sizeof info->title - 1);
     snprintf(info->name, sizeof info->name, "%s", path_base(m->path));
+    if (m->st.data) /* a directory's name is the model's */
+        return;
     char *dot = strrchr(info->name, '.');
     if (dot && dot != info->name)
         *dot = 0;
@@ -121,7 +124,7 @@ static void fill_info(struct model *m)
     snprintf(info->file_type, sizeof info->file_type, "%s", weight_format(most)->name);
     fill_name(m);
     info->params = m->network.params;
-    info->file_bytes = m->gguf.size;
+    info->file_bytes = m->st.data ? m->st.size : m->gguf.size;
     info->n_layers = c->n_layers;
     info->width = c->width;
     info->n_heads = c->n_heads;
@@ -141,6 +144,9 @@ static struct model *model_new(const char *path)
 {
     struct model *m = xcalloc(1, sizeof *m);
     m->path = xstrdup(path);
+    /* "DIR/" is DIR, so that its last part is its name. */
+    for (size_t n = strlen(path); n > 1 && m->path[n - 1] == '/'; n--)
+        m->path[n - 1] = 0;
     m->fd = -1;
     pthread_mutex_init(&m->hash_lock, NULL);
     return m;
@@ -148,6 +154,7 @@ static struct model *model_new(const char *path)
 
 static int load(struct model *m, const void *data, size_t size, struct error *err)
 {
+    m->data_path = xstrdup(m->path);
     if (gguf_parse(&m->gguf, data, size, m->path, err) ||
         network_load(&m->network, &m->gguf, err))
         return -1;
@@ -161,11 +168,17 @@ static int load(struct model *m, const void *data, size_t size, struct error *er
 struct model *model_open(const char *path, const char *cache_dir, struct error *err)
 {
     struct model *m = model_new(path);
-    if (map_file(m, err) || load(m, m->map, m->map_size, err)) {
+    struct stat st;
+    const bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (is_dir ? hf_load(m, err) : map_file(m, err) || load(m, m->map, m->map_size, err)) {
         model_close(m);
         return NULL;
     }
-    if (cache_dir) {
+    if (is_dir) {
+        fstat(m->fd, &st);
+        m->id = id_of(&st);
+        fill_info(m);
+    } else if (cache_dir) {
         m->cache_dir = xstrdup(cache_dir);
         hash_cache_get(cache_dir, path, &m->id, m->hash);
         memcpy(m->info.sha256, m->hash, sizeof m->info.sha256);
@@ -192,12 +205,15 @@ void model_close(struct model *model)
     tokenizer_free(model->tokenizer);
     network_release(&model->network);
     gguf_release(&model->gguf);
+    safetensors_release(&model->st);
     if (model->map)
         munmap(model->map, model->map_size);
     if (model->fd >= 0)
         close(model->fd);
     pthread_mutex_destroy(&model->hash_lock);
+    free(model->keys);
     free(model->cache_dir);
+    free(model->data_path);
     free(model->path);
     free(model);
 }
@@ -271,13 +287,37 @@ int model_chat(const struct model *model, const char *format, const struct chat_
 
 /* ---- checks that take time ---- */
 
+/* A directory is what its three files are; the others only repeat or advise. */
+static int hash_directory(const struct model *m, uint8_t out[32], struct error *err)
+{
+    static const char *const names[] = {"config.json", "tokenizer.json"};
+    struct hash hash;
+    uint8_t part[32];
+    hash_init(&hash);
+    for (int i = 0; i < 2; i++) {
+        char *path = path_join(m->path, names[i]);
+        const int status = file_sha256(path, part, err);
+        free(path);
+        if (status)
+            return -1;
+        hash_add(&hash, part, sizeof part);
+    }
+    if (file_sha256(m->data_path, part, err))
+        return -1;
+    hash_add(&hash, part, sizeof part);
+    hash_end(&hash, out);
+    return 0;
+}
+
 int model_sha256(struct model *model, char out[65], struct error *err)
 {
     int status = 0;
     pthread_mutex_lock(&model->hash_lock);
     if (!model->hash[0]) {
         uint8_t hash[32];
-        if (model->fd < 0)
+        if (model->st.data)
+            status = hash_directory(model, hash, err);
+        else if (model->fd < 0)
             hash_bytes(model->gguf.data, model->gguf.size, hash);
         else
             status = file_sha256(model->path, hash, err);
@@ -302,9 +342,10 @@ static int check_weight(const struct model *m, const struct weight *w, const cha
     const size_t bad = weight_bad(w, &first);
     if (bad == 0)
         return 0;
-    const int64_t at = w->data >= m->gguf.data && w->data < m->gguf.data + m->gguf.size
-                           ? w->data - m->gguf.data : -1;
-    error_at_byte(err, m->path, at,
+    const uint8_t *data = m->st.data ? m->st.data : m->gguf.data;
+    const size_t size = m->st.data ? m->st.size : m->gguf.size;
+    const int64_t at = w->data >= data && w->data < data + size ? w->data - data : -1;
+    error_at_byte(err, m->data_path, at,
                   "tensor %s holds %zu weights that are NaN or infinite, the first at index %zu",
                   name, bad, first);
     return error_hint(err, "the file is damaged: fetch it again");
@@ -322,7 +363,7 @@ int model_check_weights(const struct model *model, struct error *err)
             const uint8_t *base = row->in_layer ? (const uint8_t *)&n->weights.layers[i]
                                                 : (const uint8_t *)&n->weights;
             char name[64];
-            tensor_name(row->gguf, i, name, sizeof name);
+            tensor_name(model->st.data ? row->hf : row->gguf, i, name, sizeof name);
             if (check_weight(model, (const struct weight *)(const void *)(base + row->offset),
                              name, err))
                 return -1;

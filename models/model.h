@@ -19,6 +19,7 @@
 #include "models/gguf.h"
 #include "models/lm.h"
 #include "models/network.h"
+#include "models/safetensors.h"
 #include "models/tokenizer.h"
 
 /* What identifies the file on the disk, as it was when it was opened. */
@@ -29,11 +30,15 @@ struct file_id {
 
 struct model {
     char *path; /* as given */
+    char *data_path; /* the file with the weights: path itself, or one in that directory */
     int fd;     /* -1: made from memory */
     void *map;
     size_t map_size;
     struct file_id id;
     struct gguf gguf;
+    struct safetensors st; /* of a directory; then gguf holds the tokenizer's keys only */
+    void *keys;            /* their bytes */
+    struct weight score;   /* a reward model's head; data NULL: none */
     struct network network;
     struct tokenizer *tokenizer;
     struct chat_style chat;
@@ -43,7 +48,8 @@ struct model {
     char hash[65];
 };
 
-/* The same checks on bytes in memory, which must outlive the model; `name` is for messages. For tests and fuzzing. */
+/* The same checks on bytes in memory, which must outlive the model; `name` is for
+ * messages. For tests and fuzzing. */
 struct model *model_from_memory(const void *data, size_t size, const char *name,
                                 struct error *err);
 /* The mapped range, for a SIGBUS handler; *size 0 when nothing is mapped. */

@@ -4,7 +4,10 @@
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -Ibuild tests/fuzz/fuzz_gguf.c \
  *       models/{gguf,gguf_get,gguf_kind,network,tensors,quant,quant_k,quant_avx2}.c \
  *       models/{tokenizer,tokenizer_encode,tokenizer_split,chat,model,model_hash}.c \
- *       src/base/{buf,error,file,file_put,hash,mem,reader,text}.c -lutf8proc -lnettle -lz -lpthread
+ *       models/{safetensors,safetensors_write,hf_read,hf_write,gguf_write}.c \
+ *       models/{vocab,vocab_json,vocab_read}.c \
+ *       src/base/{buf,error,file,file_put,hash,json,mem,reader,text}.c \
+ *       -ljansson -lm -lutf8proc -lnettle -lz -lpthread
  *   ./a.out -max_len=9000 -rss_limit_mb=300 -timeout=2 /tmp/found tests/fuzz/gguf.corpus
  */
 #include <stdlib.h>
