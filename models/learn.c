@@ -37,6 +37,12 @@ static size_t learn_lanes(size_t n)
 #include "models/learn_setup_template.h"
 #undef REAL_BITS
 
+struct learn_matrix *learn_matrix_at(struct learner *learner, size_t i)
+{
+    return learner->net64 ? matrix_f64(learner, learner->net64, i)
+                          : matrix_f32(learner, learner->net32, i);
+}
+
 /* ---- a network ---- */
 
 static int check_options(const struct tf_config *config, const struct learner_options *options,
@@ -67,7 +73,7 @@ static int choose_kernel(struct learner *learner, struct error *err)
 
 static int allocate(struct learner *learner, struct error *err)
 {
-    size_t bytes = learner->params.count * blas_real_size(learner->options.real) + BLAS_SLACK;
+    size_t bytes = learner->whole.count * blas_real_size(learner->options.real) + BLAS_SLACK;
 
     learner->weights = mem_try(bytes, "the weights", err);
     if (!learner->weights)
@@ -75,6 +81,9 @@ static int allocate(struct learner *learner, struct error *err)
     learner->gradient = mem_try(bytes, "the gradient", err);
     if (!learner->gradient)
         return -1;
+    learner->params = learner->whole;
+    learner->full = learner->weights;
+    learner->full_gradient = learner->gradient;
     if (learner->options.real == BLAS_F64)
         return (learner->net64 = net_new_f64(learner, err)) ? 0 : -1;
     return (learner->net32 = net_new_f32(learner, err)) ? 0 : -1;
@@ -118,9 +127,10 @@ void learner_free(struct learner *learner)
         return;
     net_free_f32(learner->net32);
     net_free_f64(learner->net64);
+    lora_free(learner);
     free(learner->weights);
     free(learner->gradient);
-    free(learner->params.list);
+    free(learner->whole.list);
     free(learner->view.layers);
     free(learner->rope_freqs);
     free(learner);
@@ -168,18 +178,20 @@ void learner_touch(struct learner *learner)
 
 const struct tf_weights *learner_tf_weights(const struct learner *learner)
 {
+    learner_sync((struct learner *)learner);
     return &learner->view;
 }
 
 size_t learner_bytes(const struct learner *learner)
 {
-    size_t size = blas_real_size(learner->options.real), bytes = 2 * learner->params.count * size;
+    size_t size = blas_real_size(learner->options.real), bytes = 2 * learner->whole.count * size;
     size_t arena = learner->net32 ? learner->net32->arena_bytes : learner->net64->arena_bytes;
     bool shard = learner->net32 ? learner->net32->shard != NULL : learner->net64->shard != NULL;
 
     /* Panels of both sides take about twice the weights. */
-    return bytes + 2 * learner->params.count * size + arena +
-           (shard ? learner->params.count * size : 0);
+    if (learner->lora)
+        bytes += learner->whole.count * size + 2 * learner->params.count * size;
+    return bytes + 2 * learner->whole.count * size + arena + (shard ? learner->whole.count * size : 0);
 }
 
 /* ---- batches as trees ---- */

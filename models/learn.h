@@ -26,6 +26,7 @@
 #include "models/weights.h"
 #include "src/base/cancel.h"
 #include "src/base/error.h"
+#include "src/base/option.h"
 #include "src/base/pool.h"
 
 /* ---- the network ---- */
@@ -95,6 +96,25 @@ const struct tf_weights *learner_tf_weights(const struct learner *learner);
 size_t learner_bytes(const struct learner *learner);
 /* 0, or -1 naming the first tensor and index that is NaN or infinite. `what`: "weight", "gradient". */
 int learner_check_finite(const struct learner *learner, bool gradient, struct error *err);
+
+/* ---- adapters (LoRA, Hu et al., 2021) ---- */
+
+struct lora_options {
+    int64_t rank;
+    double alpha;  /* W + alpha / rank B A; A [rank x cols] starts N(0, 1 / rank), B [rows x rank] at 0 */
+    char *targets; /* words: wq wk wv wo gate up down */
+};
+/* The rows: lora_rank, lora_alpha, lora_targets. */
+extern const struct option lora_option_table[];
+/*
+ * From here on only adapters of the target matrices and the scalar head learn: params, weights
+ * and gradient become theirs alone (names "layers.0.wq.lora_a", "layers.0.wq.lora_b"), so that an optimiser made
+ * after this, checks and files hold them alone. The network computes with the sum.
+ */
+int learner_add_lora(struct learner *learner, const struct lora_options *options, uint64_t seed,
+                     struct error *err);
+/* Adds the adapters to the weights for good; params, weights and gradient are the whole network's again. */
+void learner_merge_lora(struct learner *learner);
 
 /* ---- batches ---- */
 

@@ -14,6 +14,7 @@ struct engine *learner_engine(const struct learner *learner, const struct engine
         error_set(err, ERROR_USAGE, "only a whole language model in float generates");
         return NULL;
     }
+    learner_sync((struct learner *)learner);
     engine = engine_create_with(&learner->config, &learner->view, *text, learner->pool, options,
                                 &learner->kernel, learner->simd, err);
     if (engine)
@@ -30,6 +31,7 @@ int learner_engine_refresh(const struct learner *learner, struct engine *engine,
 
     if (engine->version == learner->version)
         return 0;
+    learner_sync((struct learner *)learner);
     status = engine_enter(engine, &call, err);
     if (status == 0) {
         pthread_mutex_lock(&engine->tree_lock);

@@ -20,6 +20,7 @@ size_t learn_logit_rows(size_t vocab);
 struct learn_matrix {
     struct blas_panels by_rows, by_columns;
     size_t at, rows, cols;
+    bool skip; /* nobody asks for its gradient */
 };
 
 /* A tree of the batch: segments listed by `order`, with their rows' places among the tree's. */
@@ -51,12 +52,15 @@ void learn_forest_release(struct learn_forest *forest);
 struct learner {
     struct tf_config config;
     struct learner_options options;
-    struct params params;
+    struct params params; /* what learns: all tensors, or the adapters' (models/learn_lora.c) */
+    void *weights, *gradient;
+    struct params whole;  /* what computes; the same arrays where all learn */
+    void *full, *full_gradient;
+    struct lora *lora; /* NULL: all learn */
     struct pool *pool;
     struct blas_kernel kernel;
     enum simd simd;
     float *rope_freqs;
-    void *weights, *gradient;
     uint64_t version;
     struct tf_weights view;
     struct learn_net_f32 *net32;
@@ -67,6 +71,16 @@ struct learner {
 int learn_check_shape(const struct tf_config *config, enum learn_head head, uint64_t seed,
                       struct pool *pool, struct learn_check *out, const struct cancel *cancel,
                       struct error *err);
+
+/* The i-th matrix of the network, NULL past the last. models/learn.c */
+struct learn_matrix *learn_matrix_at(struct learner *learner, size_t i);
+
+/* Adapters: the full weights follow them; a gradient of the full weights, which it may change, is added to
+ * the adapters' gradient; their start; what learner_free does. models/learn_lora.c */
+void learner_sync(struct learner *learner);
+void lora_project(struct learner *learner);
+void lora_init(struct learner *learner, uint64_t seed);
+void lora_free(struct learner *learner);
 
 /* Fills params and view for a config; the buffers may be absent then. models/learn_params.c */
 void learner_list_params(struct learner *learner);

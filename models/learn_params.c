@@ -53,7 +53,7 @@ static void add(struct params *params, size_t *cap, const char *name, size_t row
 void learner_list_params(struct learner *learner)
 {
     const struct tf_config *config = &learner->config;
-    struct params *params = &learner->params;
+    struct params *params = &learner->whole;
     size_t cap = 0, i = 0;
 
     while (i < tensor_table_len) {
@@ -93,8 +93,8 @@ void learner_view_weights(struct learner *learner)
         learner->options.real == BLAS_F64 ? &weight_real64 : &weight_real32;
 
     learner->view.layers = xcalloc((size_t)learner->config.n_layers, sizeof(struct tf_layer));
-    for (size_t i = 0; i < learner->params.n; i++) {
-        const struct param *param = &learner->params.list[i];
+    for (size_t i = 0; i < learner->whole.n; i++) {
+        const struct param *param = &learner->whole.list[i];
         char *base = (char *)&learner->view;
 
         if (!param->row)
@@ -103,7 +103,7 @@ void learner_view_weights(struct learner *learner)
             base = (char *)&learner->view.layers[param->layer];
         *(struct weight *)(void *)(base + param->row->offset) =
             (struct weight){.format = format,
-                            .data = (const uint8_t *)learner->weights + param->offset * size,
+                            .data = (const uint8_t *)learner->full + param->offset * size,
                             .rows = param->rows,
                             .cols = param->cols,
                             .row_bytes = param->cols * size};
@@ -130,11 +130,11 @@ const struct param *params_at(const struct params *params, size_t at)
 
 size_t learner_offset(const struct learner *learner, const char *pattern, int layer)
 {
-    char name[sizeof(learner->params.list->name)];
+    char name[sizeof(learner->whole.list->name)];
     const struct param *param;
 
     tensor_name(pattern, layer, name, sizeof(name));
-    param = params_find(&learner->params, name);
+    param = params_find(&learner->whole, name);
     return param ? param->offset : LEARN_NONE;
 }
 
@@ -173,7 +173,9 @@ static void init_param(struct learner *learner, const struct param *param, uint6
 
 void learner_init(struct learner *learner, uint64_t seed, double std)
 {
-    for (size_t i = 0; i < learner->params.n; i++)
+    if (learner->lora)
+        lora_init(learner, seed);
+    for (size_t i = 0; i < learner->params.n && !learner->lora; i++)
         init_param(learner, &learner->params.list[i], seed, std > 0 ? std : INIT_STD);
     learner_touch(learner);
 }
@@ -217,6 +219,10 @@ static int check_left_out(const struct learner *learner, const struct tf_weights
 int learner_load(struct learner *learner, const struct tf_weights *weights, uint64_t seed,
                  struct error *err)
 {
+    if (learner->lora) {
+        error_set(err, ERROR_USAGE, "weights cannot be loaded under adapters");
+        return error_hint(err, "load first, then add the adapters");
+    }
     if (check_left_out(learner, weights, err) != 0)
         return -1;
     for (size_t i = 0; i < learner->params.n; i++) {
@@ -239,20 +245,23 @@ int learner_load(struct learner *learner, const struct tf_weights *weights, uint
 
 int learner_copy(struct learner *learner, const struct learner *from, struct error *err)
 {
+    /* Adapters from adapters; whole networks from what the other computes with. */
+    const struct params *params = learner->lora ? &from->params : &from->whole;
+    const void *weights = learner->lora ? from->weights : from->full;
+
     for (size_t i = 0; i < learner->params.n; i++) {
-        const struct param *to = &learner->params.list[i];
-        const struct param *other = params_find(&from->params, to->name);
+        const struct param *to = &learner->params.list[i], *other = params_find(params, to->name);
 
         if (other && (other->rows != to->rows || other->cols != to->cols))
             return error_set(err, ERROR_DATA, "tensor %s is %zu x %zu in the other network, not %zu x %zu",
                              to->name, other->rows, other->cols, to->rows, to->cols);
     }
+    learner_sync((struct learner *)from);
     for (size_t i = 0; i < learner->params.n; i++) {
-        const struct param *to = &learner->params.list[i];
-        const struct param *other = params_find(&from->params, to->name);
+        const struct param *to = &learner->params.list[i], *other = params_find(params, to->name);
 
         for (size_t j = 0; other && j < to->rows * to->cols; j++)
-            put(learner, to->offset + j, get(from, from->weights, other->offset + j));
+            put(learner, to->offset + j, get(from, weights, other->offset + j));
     }
     learner_touch(learner);
     return 0;

@@ -276,6 +276,7 @@ static int R(start)(struct R(learn_run) *run, struct learner *learner, struct R(
 {
     size_t positions = 0;
 
+    learner_sync(learner);
     if (learn_forest_init(forest, batch, learner, err) != 0 ||
         R(reserve)(learner, net, batch, forest, backward, err) != 0) {
         learn_forest_release(forest);
@@ -335,9 +336,9 @@ static void R(sum_tile)(void *arg, size_t index, int worker)
         run->to[i] += run->from[i];
 }
 
-static void R(sum)(struct learner *learner, REAL *to, REAL *from)
+static void R(sum)(struct learner *learner, REAL *to, REAL *from, size_t n)
 {
-    struct R(sum_run) run = {to, from, learner->params.count};
+    struct R(sum_run) run = {to, from, n};
 
     pool_run(learner->pool, POOL_BACKGROUND, (run.n + SUM_REALS - 1) / SUM_REALS, R(sum_tile), &run);
 }
@@ -376,22 +377,26 @@ static int R(grad)(struct learner *learner, struct R(learn_net) *net, const stru
                    struct error *err)
 {
     REAL *gradient = learner->gradient;
+    size_t n = learner->params.count, whole = learner->whole.count;
 
     if (!call->accumulate)
-        R(sum)(learner, gradient, NULL);
+        R(sum)(learner, gradient, NULL, n);
     for (size_t s = 0; s < call->n_shards; s++) {
-        bool first = s == 0 && !call->accumulate;
+        bool first = s == 0 && !call->accumulate && !learner->lora;
+        REAL *to = first ? gradient : learner->lora ? learner->full_gradient : net->shard;
 
-        if (!first && !net->shard)
-            net->shard = mem_try(learner->params.count * sizeof(REAL), "a shard's gradient", err);
-        if (!first && !net->shard)
+        if (!to)
+            to = net->shard = mem_try(whole * sizeof(REAL), "a shard's gradient", err);
+        if (!to)
             return -1;
         if (!first)
-            R(sum)(learner, net->shard, NULL);
-        if (R(grad_shard)(learner, net, call, s, first ? gradient : net->shard, err) != 0)
+            R(sum)(learner, to, NULL, whole);
+        if (R(grad_shard)(learner, net, call, s, to, err) != 0)
             return -1;
-        if (!first)
-            R(sum)(learner, gradient, net->shard);
+        if (learner->lora)
+            lora_project(learner);
+        else if (!first)
+            R(sum)(learner, gradient, to, n);
     }
     return 0;
 }

@@ -57,7 +57,7 @@ static void R(pack_tile)(void *arg, size_t index, int worker)
     const struct R(learn_pack) *pack = &run->net->packs[index];
     const struct learn_matrix *matrix = pack->matrix;
     const struct blas_panels *panels = pack->by_columns ? &matrix->by_columns : &matrix->by_rows;
-    const REAL *weights = (const REAL *)run->learner->weights + matrix->at;
+    const REAL *weights = (const REAL *)run->learner->full + matrix->at;
 
     (void)worker;
     for (size_t p = pack->first; p < pack->first + pack->n; p++) {
@@ -211,7 +211,7 @@ static void R(embed_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
     size_t width = (size_t)run->learner->config.width, end = (index + 1) * LEARN_ROWS;
-    const REAL *embed = (const REAL *)run->learner->weights + run->net->embed;
+    const REAL *embed = (const REAL *)run->learner->full + run->net->embed;
 
     (void)worker;
     for (size_t row = index * LEARN_ROWS; row < end && row < run->m; row++) {
@@ -228,7 +228,7 @@ static void R(heads_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
     const struct tf_config *config = &run->learner->config;
-    const REAL *weights = run->learner->weights;
+    const REAL *weights = run->learner->full;
     const struct R(learn_layer) *layer = run->layer;
     size_t dim = (size_t)config->head_dim, width = tf_qkv_width(config);
     size_t n_q = (size_t)config->n_heads, n_qk = n_q + (size_t)config->n_kv_heads;
@@ -262,7 +262,7 @@ static void R(heads_back_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
     const struct tf_config *config = &run->learner->config;
-    const REAL *weights = run->learner->weights;
+    const REAL *weights = run->learner->full;
     const struct R(learn_layer) *layer = run->layer;
     size_t dim = (size_t)config->head_dim, width = tf_qkv_width(config);
     size_t n_q = (size_t)config->n_heads, n_qk = n_q + (size_t)config->n_kv_heads;
@@ -327,7 +327,7 @@ static void R(norm_back)(struct R(learn_run) *run, REAL *dx, const REAL *x, cons
     run->dx = dx;
     run->from = x;
     run->inverse = inverse;
-    run->weight = (const REAL *)run->learner->weights + norm;
+    run->weight = (const REAL *)run->learner->full + norm;
     run->dy = dy;
     R(run_tiles)(run, blocks, R(norm_back_tile));
     R(add_partials)(run, blocks, width, 0, width, norm);
@@ -394,7 +394,7 @@ static void R(copy)(struct R(learn_run) *run, REAL *to, const REAL *from)
 
 static void R(layer_forward)(struct R(learn_run) *run, struct R(learn_layer) *layer, REAL *next)
 {
-    const REAL *weights = run->learner->weights;
+    const REAL *weights = run->learner->full;
     size_t width = (size_t)run->learner->config.width, ffn = (size_t)run->learner->config.ffn;
     size_t m = run->m, heads = layer->out.cols;
 
@@ -420,7 +420,7 @@ static void R(layer_backward)(struct R(learn_run) *run, struct R(learn_layer) *l
 {
     struct R(learn_net) *net = run->net;
     const struct tf_config *config = &run->learner->config;
-    const REAL *weights = run->learner->weights;
+    const REAL *weights = run->learner->full;
     REAL *gradient = run->gradient;
     size_t width = (size_t)config->width, ffn = (size_t)config->ffn, dim = (size_t)config->head_dim;
     size_t m = run->m, heads = layer->out.cols, qkv = layer->qkv.rows;
@@ -429,15 +429,18 @@ static void R(layer_backward)(struct R(learn_run) *run, struct R(learn_layer) *l
     run->layer = layer;
     R(multiply)(run, R(SIDE_PLAIN), net->dx, width, m, &layer->down.by_columns, net->act, false);
     R(run_tiles)(run, (m + LEARN_ROWS - 1) / LEARN_ROWS, R(swiglu_back_tile));
-    R(outer)(run, net->dx, width, net->act, ffn, m, NULL, NULL, gradient + layer->down.at);
+    if (!layer->down.skip)
+        R(outer)(run, net->dx, width, net->act, ffn, m, NULL, NULL, gradient + layer->down.at);
     R(multiply)(run, R(SIDE_PLAIN), net->wide, 2 * ffn, m, &layer->gate_up.by_columns, net->dh,
                 false);
-    R(outer)(run, net->wide, 2 * ffn, layer->middle, width, m, layer->middle_inverse,
-             weights + layer->ffn_norm, gradient + layer->gate_up.at);
+    if (!layer->gate_up.skip)
+        R(outer)(run, net->wide, 2 * ffn, layer->middle, width, m, layer->middle_inverse,
+                 weights + layer->ffn_norm, gradient + layer->gate_up.at);
     R(norm_back)(run, net->dx, layer->middle, layer->middle_inverse, layer->ffn_norm, net->dh);
 
     R(multiply)(run, R(SIDE_PLAIN), net->dx, width, m, &layer->out.by_columns, net->dh, false);
-    R(outer)(run, net->dx, width, layer->attended, heads, m, NULL, NULL, gradient + layer->out.at);
+    if (!layer->out.skip)
+        R(outer)(run, net->dx, width, layer->attended, heads, m, NULL, NULL, gradient + layer->out.at);
     R(run_tiles)(run, run->forest->n_trees * (size_t)config->n_kv_heads, R(attend_backward_tile));
     R(run_tiles)(run, blocks, R(heads_back_tile));
     if (layer->bias != LEARN_NONE)
@@ -447,8 +450,9 @@ static void R(layer_backward)(struct R(learn_run) *run, struct R(learn_layer) *l
     if (layer->k_norm != LEARN_NONE)
         R(add_partials)(run, blocks, stride, qkv + dim, dim, layer->k_norm);
     R(multiply)(run, R(SIDE_PLAIN), net->wide, qkv, m, &layer->qkv.by_columns, net->dh, false);
-    R(outer)(run, net->wide, qkv, layer->entry, width, m, layer->entry_inverse,
-             weights + layer->attn_norm, gradient + layer->qkv.at);
+    if (!layer->qkv.skip)
+        R(outer)(run, net->wide, qkv, layer->entry, width, m, layer->entry_inverse,
+                 weights + layer->attn_norm, gradient + layer->qkv.at);
     R(norm_back)(run, net->dx, layer->entry, layer->entry_inverse, layer->attn_norm, net->dh);
 }
 
@@ -460,7 +464,7 @@ static void R(hidden_tile)(void *arg, size_t index, int worker)
     const struct learn_batch *batch = run->batch;
     struct R(learn_net) *net = run->net;
     size_t width = (size_t)run->learner->config.width, end = (index + 1) * LEARN_ROWS;
-    const REAL *norm = (const REAL *)run->learner->weights + net->out_norm;
+    const REAL *norm = (const REAL *)run->learner->full + net->out_norm;
 
     (void)worker;
     for (size_t i = index * LEARN_ROWS; i < end && i < batch->n_wanted; i++) {
@@ -479,7 +483,7 @@ static void R(hidden_back_tile)(void *arg, size_t index, int worker)
     struct R(learn_net) *net = run->net;
     size_t width = (size_t)run->learner->config.width;
     REAL *sums = net->partial + index * width;
-    const REAL *norm = (const REAL *)run->learner->weights + net->out_norm;
+    const REAL *norm = (const REAL *)run->learner->full + net->out_norm;
 
     (void)worker;
     memset(sums, 0, width * sizeof(REAL));
@@ -542,15 +546,16 @@ static void R(language_head)(struct R(learn_run) *run, bool backward)
             continue;
         R(multiply)(run, R(SIDE_PLAIN), net->logits, vocab, n, &net->head.by_columns,
                     net->dhidden + i * width, false);
-        R(outer)(run, net->logits, vocab, hidden, width, n, NULL, NULL,
-                 run->gradient + net->head.at);
+        if (!net->head.skip)
+            R(outer)(run, net->logits, vocab, hidden, width, n, NULL, NULL,
+                     run->gradient + net->head.at);
     }
 }
 
 static void R(scalar_values)(const struct R(learn_run) *run, double *values)
 {
     struct R(learn_net) *net = run->net;
-    const REAL *weights = run->learner->weights;
+    const REAL *weights = run->learner->full;
     size_t width = (size_t)run->learner->config.width;
 
     for (size_t i = 0; i < run->batch->n_wanted; i++) {
@@ -565,7 +570,7 @@ static void R(scalar_values)(const struct R(learn_run) *run, double *values)
 static void R(scalar_back)(const struct R(learn_run) *run, const double *slopes)
 {
     struct R(learn_net) *net = run->net;
-    const REAL *weights = run->learner->weights;
+    const REAL *weights = run->learner->full;
     size_t width = (size_t)run->learner->config.width;
 
     for (size_t i = 0; i < run->batch->n_wanted; i++) {
@@ -619,6 +624,6 @@ static void R(backward)(struct R(learn_run) *run)
             return;
         R(layer_backward)(run, &net->layers[l]);
     }
-    if (net->embed != LEARN_NONE && !run->batch->hidden)
+    if (net->embed != LEARN_NONE && !run->batch->hidden && !run->learner->lora)
         R(run_tiles)(run, EMBED_TILES, R(embed_back_tile));
 }

@@ -512,6 +512,80 @@ static void test_frozen(void **state)
     learner_free(top);
 }
 
+/* ---- adapters ---- */
+
+static double lora_loss(struct learner *learner, const struct learn_batch *batch, struct simple *simple,
+                        size_t n)
+{
+    double *values = xcalloc(n, sizeof(*values)), sum = 0;
+
+    assert_int_equal(learner_values(learner, batch, values, NULL, NULL), 0);
+    simple_values(simple, 0, values, n);
+    for (size_t i = 0; i < n; i++)
+        sum += simple->loss[simple->names[0][i]];
+    free(values);
+    return sum;
+}
+
+/* Adapters start as nothing, have the gradient of central differences, and merge to the same network. */
+static void test_lora(void **state)
+{
+    struct tf_config config = shape("qwen2", 2, 24, 4, 2, 6, 40, 61, true);
+    struct learner *learner = learner_make(&config, LEARN_SCALAR, BLAS_F64, *state);
+    struct lora_options options = {.rank = 3, .alpha = 6, .targets = (char *)"wq wv down"};
+    struct learn_batch batch = {0};
+    size_t names[128], n = 0, whole = learner_params(learner)->count;
+    struct simple simple = {.names = {names}};
+    const struct params *params;
+    double before, after, *gradient, *weights;
+    struct error err = {0};
+
+    learner_init(learner, 3, .2);
+    add_text(&batch, names, &n, 0, 60, 3, config.vocab);
+    before = lora_loss(learner, &batch, &simple, n);
+    options.targets = (char *)"wq wx";
+    assert_int_equal(learner_add_lora(learner, &options, 5, &err), -1);
+    assert_non_null(strstr(err.text, "wx"));
+    options.targets = (char *)"wq wv down";
+    assert_int_equal(learner_add_lora(learner, &options, 5, &err), 0);
+    params = learner_params(learner);
+    assert_int_equal(params->n, 2 * 3 * 2 + 1);
+    assert_true(params->count < whole / 3);
+    assert_non_null(params_find(params, "layers.1.down.lora_b"));
+    assert_true(lora_loss(learner, &batch, &simple, n) == before);
+    weights = learner_weights(learner);
+    for (size_t i = 0; i < params->count; i++)
+        weights[i] += .1 * rng_normal(rng_key(3, "lora", "test"), i);
+    learner_touch(learner);
+    grad(learner, &batch, 1, &simple);
+    gradient = taken(learner);
+    for (size_t t = 0; t < params->n; t++)
+        for (size_t e = 0; e < 3; e++) {
+            const struct param *param = &params->list[t];
+            size_t at = param->offset + e * (param->rows * param->cols - 1) / 2;
+            static const double steps[4] = {-2, -1, 1, 2}, factors[4] = {1, -8, 8, -1};
+            double kept = weights[at], slope = 0;
+
+            for (int s = 0; s < 4; s++) {
+                weights[at] = kept + steps[s] * 1e-3;
+                learner_touch(learner);
+                slope += factors[s] * lora_loss(learner, &batch, &simple, n) / 12e-3;
+            }
+            weights[at] = kept;
+            learner_touch(learner);
+            assert_true(fabs(slope - gradient[at]) <= 1e-6 * fmax(.1, fabs(gradient[at])));
+        }
+    after = lora_loss(learner, &batch, &simple, n);
+    assert_true(after != before);
+    learner_merge_lora(learner);
+    assert_int_equal(learner_params(learner)->count, whole);
+    assert_true(lora_loss(learner, &batch, &simple, n) == after);
+    grad(learner, &batch, 1, &simple);
+    free(gradient);
+    learn_batch_release(&batch);
+    learner_free(learner);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,7 +593,7 @@ int main(void)
         cmocka_unit_test(test_tree_equals_unrolled), cmocka_unit_test(test_batch_equals_alone),
         cmocka_unit_test(test_threads_and_shards),   cmocka_unit_test(test_update_is_seen),
         cmocka_unit_test(test_bad_batches),          cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_frozen),               cmocka_unit_test(test_lora),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
