@@ -106,6 +106,13 @@ static int add_prompts(struct workbench *wb, struct error *err)
 
 int builtin_fill(struct workbench *wb, struct error *err)
 {
+    struct set_row row;
+
+    /* The pairs are there already when only the prompts could not be read the last time. */
+    if (store_find_set(wb->store, "builtin", &row, NULL) == 0) {
+        set_row_release(&row);
+        return add_prompts(wb, err);
+    }
     if (add_pairs(wb, err) < 0 || add_prompts(wb, err) < 0)
         return -1;
     return 0;

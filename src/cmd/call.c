@@ -461,7 +461,7 @@ void command_usage(const struct command *command, struct buf *out)
     if (command->refs && *command->refs)
         buf_addf(out, " %s", command->refs);
     for (const struct command_key *k = command->keys; k && k->name; k++)
-        buf_addf(out, " [%s=%s]", k->name, k->value);
+        buf_addf(out, k->required ? " %s=%s" : " [%s=%s]", k->name, k->value);
     if (command->flags & COMMAND_WHERE)
         buf_adds(out, " [where FILTER]");
     if (command->flags & COMMAND_BY)

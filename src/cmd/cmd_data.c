@@ -653,8 +653,8 @@ static const struct command_key import_keys[] = {
     {0},
 };
 static const struct command_key verdict_keys[] = {
-    {"for", "SET", "the set that the verdicts judge", COMPLETE_SET},
-    {"labeler", "NAME", "name of the judge", COMPLETE_NONE},
+    {"for", "SET", "the set that the verdicts judge; default: the current one", COMPLETE_SET},
+    {"labeler", "NAME", "name of the judge", COMPLETE_NONE, true},
     {"prompt", "PROMPT", "prompt version they belong to; default: none", COMPLETE_PROMPT},
     {"format", "NAME", "default: recognised by content", COMPLETE_NONE},
     {0},
@@ -671,7 +671,7 @@ static const struct command_key list_pairs_keys[] = {
     {0},
 };
 static const struct command_key export_keys[] = {
-    {"to", "FILE", "where to", COMPLETE_FILE},
+    {"to", "FILE", "where to", COMPLETE_FILE, true},
     {"format", "jsonl|csv", "default: jsonl, which imports again to the same rows", COMPLETE_NONE},
     {"set", "NAME", "default: the current set", COMPLETE_SET},
     {"guard", "on|off", "CSV: put ' before cells that a spreadsheet would run", COMPLETE_NONE},

@@ -1,4 +1,5 @@
 /* list jobs, wait, stop, pause, resume. */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,11 +59,47 @@ static int job_number(const struct call *call, struct error *err)
     return (int)number;
 }
 
+static bool has_ended(const struct job_snapshot *job)
+{
+    return job->state == JOB_DONE || job->state == JOB_FAILED || job->state == JOB_CANCELLED;
+}
+
+/* A line at every tenth of a job that takes longer than a few seconds. */
+static void say_tenth(struct workbench *wb, const struct job_snapshot *job, int *last)
+{
+    int tenth = job->total > 0 ? (int)(job->done * 10 / job->total) : 0;
+
+    if (tenth <= *last || tenth >= 10 || job->seconds < 3)
+        return;
+    *last = tenth;
+    if (job->eta_high >= 0)
+        workbench_say(wb, "%%%d: %d %%, %.0f to %.0f s left", job->number, tenth * 10, job->eta_low,
+                      job->eta_high);
+    else
+        workbench_say(wb, "%%%d: %d %%", job->number, tenth * 10);
+}
+
+/* Lets the job's messages through until it has ended or Ctrl-C came. */
+static void watch_job(struct workbench *wb, int number)
+{
+    struct job_snapshot job;
+    int last = 0;
+
+    while (jobs_snapshot(wb->jobs, number, &job) && !has_ended(&job) && !cancel_asked(&wb->interrupt)) {
+        struct pollfd fd = {.fd = jobs_wake_fd(wb->jobs), .events = POLLIN};
+        poll(&fd, 1, 100);
+        jobs_poll(wb->jobs);
+        say_tenth(wb, &job, &last);
+    }
+}
+
 static int run_wait(struct call *call, struct error *err)
 {
     int number = job_number(call, err);
     struct job_snapshot job;
 
+    if (number != 0)
+        watch_job(call->wb, number);
     if (number == 0 || jobs_wait(call->wb->jobs, number, &call->wb->interrupt, err) < 0)
         return -1;
     if (!jobs_snapshot(call->wb->jobs, number, &job))

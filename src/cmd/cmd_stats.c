@@ -361,7 +361,7 @@ static const struct command_key report_keys[] = {
     {0},
 };
 static const struct command_key export_report_keys[] = {
-    {"to", "FILE", "where to", COMPLETE_FILE},
+    {"to", "FILE", "where to", COMPLETE_FILE, true},
     {"format", "md|html", "default: by the file's ending", COMPLETE_NONE},
     {"labeler", "NAME", "whose labels; default: the newest", COMPLETE_NONE},
     {"against", "PROMPT", "version to compare with; default: the parent", COMPLETE_PROMPT},
@@ -369,7 +369,7 @@ static const struct command_key export_report_keys[] = {
     {0},
 };
 static const struct command_key export_labels_keys[] = {
-    {"to", "FILE", "where to", COMPLETE_FILE},
+    {"to", "FILE", "where to", COMPLETE_FILE, true},
     {"labeler", "NAME", "whose labels; default: the newest", COMPLETE_NONE},
     SCOPE_KEYS,
     {0},

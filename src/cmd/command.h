@@ -39,6 +39,7 @@ struct command_key {
     const char *value;  /* "NAME", "N", "json|md" for usage and completion */
     const char *text;
     enum completes completes;
+    bool required; /* shown without brackets; run itself says when it is missing */
 };
 
 struct command {

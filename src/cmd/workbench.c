@@ -143,17 +143,24 @@ void workbench_poll(struct workbench *wb)
 
 /* ---- open and close ---- */
 
+static bool has_builtin(struct workbench *wb)
+{
+    char *filled = store_get_setting(wb->store, "builtin");
+    bool has = filled != NULL;
+    free(filled);
+    return has;
+}
+
 struct workbench *workbench_open(const struct workbench_options *options, struct error *err)
 {
     struct workbench *wb = xcalloc(1, sizeof *wb);
-    bool fresh = false;
     struct job_events events = {.message = on_message, .changed = on_changed, .ctx = wb};
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int threads = options->threads > 0 ? options->threads : cores > 0 ? (int)cores : 1;
 
     if (set_dirs(wb, options, err) < 0)
         goto fail;
-    wb->store = store_open(wb->dir, options->readonly ? STORE_READONLY : 0, &fresh, err);
+    wb->store = store_open(wb->dir, options->readonly ? STORE_READONLY : 0, NULL, err);
     if (!wb->store)
         goto fail;
     wb->readonly = options->readonly || store_readonly(wb->store);
@@ -161,7 +168,9 @@ struct workbench *workbench_open(const struct workbench_options *options, struct
     wb->jobs = jobs_new();
     jobs_set_events(wb->jobs, &events);
     wb->engine_options.cache_dir = wb->cache_dir;
-    if (fresh && builtin_fill(wb, err) < 0)
+    /* A first start that could not read its files is made good by the next. */
+    if (!wb->readonly && !has_builtin(wb) &&
+        (builtin_fill(wb, err) < 0 || store_set_setting(wb->store, "builtin", "1", err) < 0))
         goto fail;
     if (!options->model_path && !options->no_model) {
         char *model = store_get_setting(wb->store, "model");
