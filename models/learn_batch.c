@@ -1,4 +1,4 @@
-#include "models/learn.h"
+#include "models/learn_batch.h"
 
 #include <stdlib.h>
 #include <string.h>
