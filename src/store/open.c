@@ -258,10 +258,15 @@ int open_connect(struct db *db, int version, struct error *err)
     if (db_script(db, pragmas_write, err) ||
         db_script(db, "BEGIN EXCLUSIVE; COMMIT;", err))
         return -1;
-    /* Jobs of a process that was killed. */
-    return db_run(
-        db, err, "UPDATE jobs SET state='interrupted', ended=started WHERE ended IS NULL",
-        "");
+    /* Jobs and runs of a process that was killed. */
+    if (db_run(
+            db, err,
+            "UPDATE jobs SET state='interrupted', ended=started WHERE ended IS NULL", ""))
+        return -1;
+    return db_run(db, err,
+                  "UPDATE runs SET state='interrupted' WHERE"
+                  " state IN ('queued', 'running', 'paused')",
+                  "");
 }
 
 void open_disconnect(struct db *db)

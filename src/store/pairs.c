@@ -359,3 +359,87 @@ int store_add_posts(struct store *store, const char *set, const char *origin,
         bytes += text_bytes(posts[i].context);
     return owner_call(store, REQUEST_WRITE, run_add_posts, &call, bytes, err);
 }
+
+struct load_posts {
+    int64_t set_id;
+    const char *split; /* NULL: all */
+    struct post_list *out;
+};
+
+static int read_post(struct db *db, sqlite3_stmt *stmt, struct post *post,
+                     struct error *err)
+{
+    const char *split = (const char *)sqlite3_column_text(stmt, 5);
+    post->id = sqlite3_column_int64(stmt, 0);
+    post->key = db_text(stmt, 1);
+    post->title = db_text(stmt, 2);
+    post->context = db_text(stmt, 3);
+    post->group = db_text(stmt, 4);
+    post->origin_line = sqlite3_column_int64(stmt, 6);
+    if (!post->context || !split || !split_parse(split, &post->split))
+        return db_damaged(db, "posts", err);
+    return 0;
+}
+
+static int load_summaries(struct db *db, const struct load_posts *call, struct error *err)
+{
+    sqlite3_stmt *stmt = db_query(
+        db,
+        "SELECT s.post_id, s.text FROM posts p CROSS JOIN summaries s ON s.post_id=p.id"
+        " WHERE p.set_id=?1 AND (?2 IS NULL OR p.split=?2) ORDER BY p.num, s.num",
+        err);
+    size_t at = 0;
+    int row;
+    if (!stmt)
+        return -1;
+    db_bind(stmt, "it", call->set_id, call->split);
+    while ((row = db_step(db, stmt, err)) > 0) {
+        int64_t id = sqlite3_column_int64(stmt, 0);
+        while (at < call->out->n && call->out->posts[at].id != id)
+            at++;
+        char *text = db_text(stmt, 1);
+        if (at == call->out->n || !text) {
+            free(text);
+            sqlite3_reset(stmt);
+            return db_damaged(db, "summaries", err);
+        }
+        struct post *post = &call->out->posts[at];
+        post->summaries = xrealloc(post->summaries,
+                                   (post->n_summaries + 1) * sizeof *post->summaries);
+        post->summaries[post->n_summaries++] = text;
+    }
+    return row;
+}
+
+static int run_load_posts(struct db *db, void *arg, struct error *err)
+{
+    struct load_posts *call = arg;
+    sqlite3_stmt *stmt =
+        db_query(db,
+                 "SELECT id, key, title, context, grp, split, origin_line FROM posts"
+                 " WHERE set_id=?1 AND (?2 IS NULL OR split=?2) ORDER BY num",
+                 err);
+    int row;
+    if (!stmt)
+        return -1;
+    db_bind(stmt, "it", call->set_id, call->split);
+    while ((row = db_step(db, stmt, err)) > 0)
+        if (read_post(db, stmt, post_list_add(call->out), err)) {
+            sqlite3_reset(stmt);
+            return -1;
+        }
+    return row < 0 ? -1 : load_summaries(db, call, err);
+}
+
+int store_load_posts(struct store *store, int64_t set_id, int split,
+                     struct post_list *out, struct error *err)
+{
+    struct load_posts call = {set_id, split < 0 ? NULL : split_name((enum split)split),
+                              out};
+    *out = (struct post_list){0};
+    if (owner_call(store, REQUEST_READ, run_load_posts, &call, 0, err) == 0)
+        return 0;
+    post_list_release(out);
+    *out = (struct post_list){0};
+    return -1;
+}

@@ -72,8 +72,19 @@ static const char schema_1[] =
     " INTEGER NOT NULL, file TEXT NOT NULL, hash BLOB NOT NULL, bytes INTEGER NOT"
     " NULL, created_at INTEGER NOT NULL, PRIMARY KEY(run_id, step)) WITHOUT ROWID;";
 
+/* Schema 2: what training found, what was changed or went wrong meanwhile, and whole samples. */
+static const char schema_2[] =
+    "ALTER TABLE runs ADD COLUMN result TEXT;"
+    "ALTER TABLE samples ADD COLUMN kind TEXT NOT NULL DEFAULT 'rollout';"
+    "ALTER TABLE samples ADD COLUMN prompt TEXT;"
+    "ALTER TABLE samples ADD COLUMN advantages BLOB;"
+    "CREATE TABLE events(id INTEGER PRIMARY KEY, run_id INTEGER NOT NULL REFERENCES"
+    " runs(id), step INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT,"
+    " value REAL, text TEXT NOT NULL);"
+    "CREATE INDEX events_by_run ON events(run_id);";
+
 /* Row i takes a file from version i to i + 1. Rows are never changed, only added. */
-static const char *const migrations[SCHEMA_VERSION] = {schema_1};
+static const char *const migrations[SCHEMA_VERSION] = {schema_1, schema_2};
 
 static int run_migrations(struct db *db, int from, struct error *err)
 {

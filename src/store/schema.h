@@ -8,7 +8,7 @@
 #include "src/store/db.h"
 
 #define SCHEMA_APPLICATION 0x524c4146 /* "RLAF" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* Brings an empty or older file to SCHEMA_VERSION in one transaction. */
 int schema_migrate(struct db *db, int from, struct error *err);

@@ -293,7 +293,7 @@ static void a_newer_schema_is_refused_by_number(void **state)
     char *dir = new_workspace();
     plain_sql(dir, "rlaif.db", "PRAGMA user_version=7");
     refused(dir, 0, "schema 7", "newer");
-    refused(dir, STORE_READONLY, "schemas up to 1", "newer program");
+    refused(dir, STORE_READONLY, "schemas up to 2", "newer program");
     plain_sql(dir, "rlaif.db", "PRAGMA user_version=0");
     refused(dir, 0, "schema 0 does not exist", "nothing was changed");
     fixture_remove(dir);
