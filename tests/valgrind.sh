@@ -4,7 +4,7 @@
 cd "${RLAIF_BUILD:-.}" || exit 1
 programs="test_base_text test_base_json test_base_file test_data test_data_import test_data_verdicts
  test_stats_small test_stats_judged test_prompt test_prompt_render test_labeler test_label_run
- test_cmd test_store test_job test_engine_ops test_engine_forward test_gguf test_tokenizer"
+ test_cmd test_store test_job test_engine_ops test_engine_forward test_tokenizer"
 passed=0 failed=0
 for name in $programs; do
     [ -x "tests/unit/$name" ] || continue
