@@ -68,7 +68,8 @@ void yaml_tree_free(struct yaml_value *value)
     free(value);
 }
 
-struct yaml_value *yaml_find(const struct yaml_value *map, const char *key, struct yaml_value **key_out)
+struct yaml_value *yaml_find(const struct yaml_value *map, const char *key,
+                             struct yaml_value **key_out)
 {
     if (!map || map->kind != YAML_MAP)
         return NULL;
@@ -86,7 +87,8 @@ static int check_bytes(struct tree_reader *r, struct error *err)
 {
     const unsigned char *t = (const unsigned char *)r->text;
     if (r->len > YAML_SIZE_MAX)
-        return error_at_line(err, r->file, 0, 0, "the file is larger than 1 MiB (%zu bytes)", r->len);
+        return error_at_line(err, r->file, 0, 0,
+                             "the file is larger than 1 MiB (%zu bytes)", r->len);
     if (r->len >= 2 && ((t[0] == 0xFF && t[1] == 0xFE) || (t[0] == 0xFE && t[1] == 0xFF))) {
         error_at_byte(err, r->file, 0, "the file is UTF-16, UTF-8 is due");
         return error_hint(err, "save it as UTF-8");
@@ -117,7 +119,9 @@ static int check_bytes(struct tree_reader *r, struct error *err)
         if (code == 0x85 || code == 0x2028 || code == 0x2029) {
             /* libyaml ends a line here, YAML 1.2 and every editor do not. */
             char text[100];
-            snprintf(text, sizeof text, "a line separator (U+%04X), which readers of YAML disagree about", code);
+            snprintf(text, sizeof text,
+                     "a line separator (U+%04X), which readers of YAML disagree about",
+                     code);
             fail_at(r, r->byte_at[i], err, text);
             return error_hint(err, "write \\u%04x in double quotes", code);
         }
@@ -170,7 +174,8 @@ static int attach(struct tree_reader *r, struct yaml_value *value, struct error 
             int64_t line, column;
             char text[200];
             yaml_place(r->text, r->len, first->begin, &line, &column);
-            snprintf(text, sizeof text, "the key %.80s stands here a second time (first in line %lld)",
+            snprintf(text, sizeof text,
+                     "the key %.80s stands here a second time (first in line %lld)",
                      value->text, (long long)line);
             rc = fail_at(r, value->begin, err, text);
         }
@@ -309,7 +314,8 @@ static int read_all(struct tree_reader *r, struct error *err)
             return -1;
     }
     if (!r->root || (r->root->kind == YAML_TEXT && r->root->len == 0)) {
-        error_at_line(err, r->file, 0, 0, "no %s found: the file is empty or has only comments", r->what);
+        error_at_line(err, r->file, 0, 0,
+                      "no %s found: the file is empty or has only comments", r->what);
         return -1;
     }
     return 0;
@@ -365,7 +371,9 @@ static enum yaml_reading read_number(const char *t)
     if (*t == '+' || *t == '-')
         t++;
     if (t[0] == '0' && (t[1] == 'x' || t[1] == 'o' || t[1] == 'b'))
-        return t[2] && strspn(t + 2, "0123456789abcdefABCDEF_") == strlen(t + 2) ? READ_INT : READ_TEXT;
+        return t[2] && strspn(t + 2, "0123456789abcdefABCDEF_") == strlen(t + 2)
+                   ? READ_INT
+                   : READ_TEXT;
     if (word_in(t, (const char *const[]){".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL}))
         return READ_REAL;
     size_t digits = strspn(t, "0123456789_");

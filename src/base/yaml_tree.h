@@ -18,12 +18,18 @@
 #define YAML_DEPTH_MAX 64
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
-enum yaml_look { LOOK_PLAIN, LOOK_QUOTED, LOOK_BLOCK, LOOK_FLOW }; /* lists and maps: BLOCK or FLOW */
+enum yaml_look {
+    LOOK_PLAIN,
+    LOOK_QUOTED,
+    LOOK_BLOCK,
+    LOOK_FLOW
+}; /* lists and maps: BLOCK or FLOW */
 
 struct yaml_value {
     enum yaml_kind kind;
     enum yaml_look look;
-    size_t begin, end;          /* bytes of the source; a block list or map ends with its last child */
+    size_t begin,
+        end; /* bytes of the source; a block list or map ends with its last child */
     char *text;                 /* TEXT; NUL-terminated, holds no NUL */
     size_t len;
     struct yaml_value **keys;   /* MAP: n of them */
@@ -36,7 +42,8 @@ struct yaml_value *yaml_tree_parse(const char *text, size_t len, const char *fil
                                    struct error *err);
 void yaml_tree_free(struct yaml_value *value);
 /* Value of a key, NULL when there is none; *key, when not NULL, gets the key itself. */
-struct yaml_value *yaml_find(const struct yaml_value *map, const char *key, struct yaml_value **key_out);
+struct yaml_value *yaml_find(const struct yaml_value *map, const char *key,
+                             struct yaml_value **key_out);
 
 /* What YAML makes of an unquoted scalar. */
 enum yaml_reading { READ_TEXT, READ_NULL, READ_BOOL, READ_INT, READ_REAL, READ_DATE };

@@ -23,7 +23,8 @@ static size_t split_sentences(const char *text, struct sentence *out)
     size_t n = 0, begin = 0, len = strlen(text);
 
     for (size_t i = 0; i < len && n < SENTENCES_MAX; i++) {
-        bool stop = strchr(".!?:", text[i]) && (text[i + 1] == ' ' || text[i + 1] == '\n' || !text[i + 1]);
+        bool stop = strchr(".!?:", text[i]) &&
+                    (text[i + 1] == ' ' || text[i + 1] == '\n' || !text[i + 1]);
         bool empty_line = text[i] == '\n' && text[i + 1] == '\n';
         if (!stop && !empty_line && i + 1 < len)
             continue;

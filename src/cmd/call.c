@@ -241,7 +241,8 @@ static int add_key(struct call *call, const char *word, size_t equals, struct er
     return 0;
 }
 
-/* A name, letters first, then `=`: the length of the name, else 0. Paths and filters are not keys. */
+/* A name, letters first, then `=`: the length of the name, else 0. Paths and filters are
+ * not keys. */
 static size_t key_length(const char *word)
 {
     size_t i = 0;
@@ -366,7 +367,8 @@ int call_parse(struct workbench *wb, const char **text, struct call *out, struct
     struct error own;
     int status = -1;
 
-    *out = (struct call){.wb = wb, .format = wb ? (enum output_format)wb->default_format : OUTPUT_TEXT};
+    *out = (struct call){
+        .wb = wb, .format = wb ? (enum output_format)wb->default_format : OUTPUT_TEXT};
     while (*at && (is_blank(*at) || is_end(*at) || *at == '#'))
         at += *at == '#' ? strcspn(at, "\n") : 1;
     if (!*at) {

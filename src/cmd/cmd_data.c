@@ -36,8 +36,9 @@ static int take_pairs(void *ctx, struct pair *pairs, size_t n, struct error *err
     if (!sink->keep)
         return 0;
     if (!sink->begun) {
-        if (store_import_begin(sink->store, sink->set, sink->report->format, sink->report->rater_kind,
-                               sink->origin, &sink->set_id, err) < 0)
+        if (store_import_begin(sink->store, sink->set, sink->report->format,
+                               sink->report->rater_kind, sink->origin, &sink->set_id,
+                               err) < 0)
             return -1;
         sink->begun = true;
     }
@@ -86,7 +87,8 @@ static bool is_marked(struct workbench *wb, const char *mark)
     return marked;
 }
 
-/* The set's name, and whether these very files stand in it already. A default name that is taken gets a number. */
+/* The set's name, and whether these very files stand in it already. A default name that
+ * is taken gets a number. */
 static int choose_set(const struct call *call, char **name, char **mark, bool *known,
                       struct error *err)
 {
@@ -131,9 +133,12 @@ static void set_report(json_t *answer, const struct import_report *report)
     json_object_set_new(answer, "blank", json_integer(report->blank));
     json_object_set_new(answer, "raters", json_integer(report->raters));
     json_object_set_new(answer, "rater_kind",
-                        report->has_votes ? json_text0(rater_kind_name(report->rater_kind)) : json_null());
+                        report->has_votes
+                            ? json_text0(rater_kind_name(report->rater_kind))
+                            : json_null());
     json_object_set_new(answer, "first_bad",
-                        import_first_bad(report, first, sizeof first) ? json_text0(first) : json_null());
+                        import_first_bad(report, first, sizeof first) ? json_text0(first)
+                                                                      : json_null());
 }
 
 static void say_errors(struct workbench *wb, const struct import_report *report)
@@ -185,8 +190,8 @@ static int run_import_pairs(struct call *call, struct error *err)
         goto out;
     struct pair_sink sink = {.store = wb->store, .set = name, .origin = origin, .keep = !known,
                              .report = &report};
-    status = import_pairs((const char *const *)call->refs, call->n_refs, &options, take_pairs, &sink,
-                          &report, err);
+    status = import_pairs((const char *const *)call->refs, call->n_refs, &options,
+                          take_pairs, &sink, &report, err);
     if (sink.begun) {
         struct error end;
         if (store_import_end(wb->store, status == 0, &end) < 0 && status == 0) {
@@ -283,8 +288,8 @@ static int run_import_posts(struct call *call, struct error *err)
     int status;
 
     fill_import_options(call, &options, &progress);
-    status = import_posts((const char *const *)call->refs, call->n_refs, &options, take_posts, &sink,
-                          &report, err);
+    status = import_posts((const char *const *)call->refs, call->n_refs, &options,
+                          take_posts, &sink, &report, err);
     say_errors(call->wb, &report);
     if (status == 0) {
         call->answer = json_pack("{ss so so so sI sI sI}", "command", "import posts", "file",
@@ -328,7 +333,8 @@ static void index_keys(struct verdict_sink *sink)
     sink->keys = xcalloc(sink->set->list.n ? sink->set->list.n : 1, sizeof *sink->keys);
     for (size_t i = 0; i < sink->set->list.n; i++)
         if (sink->set->list.pairs[i].key)
-            sink->keys[n++] = (struct key_slot){sink->set->list.pairs[i].key, &sink->set->list.pairs[i]};
+            sink->keys[n++] = (struct key_slot){sink->set->list.pairs[i].key,
+                                                &sink->set->list.pairs[i]};
     qsort(sink->keys, n, sizeof *sink->keys, by_key);
     sink->set->row.n_pairs = (int64_t)sink->set->list.n;
 }
@@ -341,7 +347,8 @@ static size_t n_keys(const struct verdict_sink *sink)
     return n;
 }
 
-/* The same judge's answer on the same pair and order is the same row, however often it is imported. */
+/* The same judge's answer on the same pair and order is the same row, however often it is
+ * imported. */
 static void verdict_key(const struct verdict_sink *sink, const struct pair *pair, int order,
                         uint8_t out[32])
 {
@@ -544,8 +551,9 @@ static int run_list_pairs(struct call *call, struct error *err)
     if (!set)
         return -1;
     /* Without labels the list is of the pairs alone. */
-    if (workbench_find_labels(wb, set, call_get(call, "prompt"), call_get(call, "labeler"), &prompt_id,
-                              &labeler, call_get(call, "prompt") ? err : NULL) == 0) {
+    if (workbench_find_labels(wb, set, call_get(call, "prompt"),
+                              call_get(call, "labeler"), &prompt_id, &labeler,
+                              call_get(call, "prompt") ? err : NULL) == 0) {
         judging = workbench_judging(wb, set, prompt_id, labeler, err);
         free(labeler);
         if (!judging)
@@ -611,7 +619,8 @@ static int run_export_pairs(struct call *call, struct error *err)
     if (!set)
         return -1;
     if (format && !csv && strcmp(format, "jsonl") != 0)
-        return error_set(err, ERROR_USAGE, "export pairs writes format=jsonl or format=csv, not \"%s\"",
+        return error_set(err, ERROR_USAGE,
+                         "export pairs writes format=jsonl or format=csv, not \"%s\"",
                          format);
     if (!to)
         return error_set(err, ERROR_USAGE, "export pairs wants to=FILE");

@@ -11,13 +11,14 @@
 
 static json_t *job_json(const struct job_snapshot *job)
 {
-    return json_pack("{so ss ss so sI sI so so so so}", "job", json_sprintf("%%%d", job->number),
-                     "kind", job->kind, "state", job_state_name(job->state), "line",
-                     json_text0(job->line), "done", (json_int_t)job->done, "total",
-                     (json_int_t)job->total, "seconds", json_number_or_null(job->seconds),
-                     "left_low", job->eta_low < 0 ? json_null() : json_number_or_null(job->eta_low),
-                     "left_high", job->eta_high < 0 ? json_null() : json_number_or_null(job->eta_high),
-                     "note", json_text0(job->state == JOB_FAILED ? job->error.text : job->note));
+    return json_pack(
+        "{so ss ss so sI sI so so so so}", "job", json_sprintf("%%%d", job->number),
+        "kind", job->kind, "state", job_state_name(job->state), "line",
+        json_text0(job->line), "done", (json_int_t)job->done, "total",
+        (json_int_t)job->total, "seconds", json_number_or_null(job->seconds), "left_low",
+        job->eta_low < 0 ? json_null() : json_number_or_null(job->eta_low), "left_high",
+        job->eta_high < 0 ? json_null() : json_number_or_null(job->eta_high), "note",
+        json_text0(job->state == JOB_FAILED ? job->error.text : job->note));
 }
 
 static int run_list_jobs(struct call *call, struct error *err)
@@ -85,7 +86,8 @@ static void watch_job(struct workbench *wb, int number)
     struct job_snapshot job;
     int last = 0;
 
-    while (jobs_snapshot(wb->jobs, number, &job) && !has_ended(&job) && !cancel_asked(&wb->interrupt)) {
+    while (jobs_snapshot(wb->jobs, number, &job) && !has_ended(&job) &&
+           !cancel_asked(&wb->interrupt)) {
         struct pollfd fd = {.fd = jobs_wake_fd(wb->jobs), .events = POLLIN};
         poll(&fd, 1, 100);
         jobs_poll(wb->jobs);

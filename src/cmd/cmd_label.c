@@ -18,11 +18,14 @@
 /* ---- label ---- */
 
 /* "label p1 shots=2 samples=4": the changed prompt is a version of its own. */
-static struct prompt *apply_decode_keys(struct call *call, struct prompt_row *row, struct error *err)
+static struct prompt *apply_decode_keys(struct call *call, struct prompt_row *row,
+                                        struct error *err)
 {
     static const struct {
         const char *key, *field;
-    } keys[] = {{"shots", "shots"}, {"samples", "decode.samples"}, {"temperature", "decode.temperature"}};
+    } keys[] = {{"shots", "shots"},
+                {"samples", "decode.samples"},
+                {"temperature", "decode.temperature"}};
     struct prompt *prompt = prompt_load(call->wb, row, err);
     struct buf note;
     bool changed = false;
@@ -56,7 +59,8 @@ static struct prompt *apply_decode_keys(struct call *call, struct prompt_row *ro
     return prompt;
 }
 
-/* Takes over prompt. The scope's pairs go to a background job; its number is returned, -1: error. */
+/* Takes over prompt. The scope's pairs go to a background job; its number is returned,
+ * -1: error. */
 static int start_run(struct call *call, struct set_index *set, struct prompt *prompt,
                      int64_t prompt_id, const char *labeler_name, const struct judging *judging,
                      struct error *err)
@@ -163,7 +167,8 @@ static int run_score(struct call *call, bool direct, struct error *err)
             return -1;
         prompt = prompt_load(wb, &row, err);
         if (prompt && !prompt->pointwise) {
-            error_set(err, ERROR_USAGE, "%s shows two responses; a score prompt shows {{first}} only",
+            error_set(err, ERROR_USAGE,
+                      "%s shows two responses; a score prompt shows {{first}} only",
                       row.name);
             prompt_free(prompt);
             prompt = NULL;
@@ -176,8 +181,8 @@ static int run_score(struct call *call, bool direct, struct error *err)
     if (number < 0)
         return -1;
     workbench_say(wb, "%%%d %s", number, call->line);
-    call->answer = json_pack("{ss si}", "command", direct ? "score direct" : "score likelihood", "job",
-                             number);
+    call->answer = json_pack("{ss si}", "command",
+                             direct ? "score direct" : "score likelihood", "job", number);
     return 0;
 }
 
@@ -301,9 +306,11 @@ static void print_probe(const json_t *answer, struct buf *out)
 /* ---- the rows ---- */
 
 static const struct command_key label_keys[] = {
-    {"labeler", "NAME", "model (default), or sim:L, sim:gap=1.6,pos=.3,noise=.5 (simulated)", COMPLETE_NONE},
+    {"labeler", "NAME",
+     "model (default), or sim:L, sim:gap=1.6,pos=.3,noise=.5 (simulated)", COMPLETE_NONE},
     SCOPE_KEYS,
-    {"samples", "N", "rationales an order (self-consistency); makes a version", COMPLETE_NONE},
+    {"samples", "N", "rationales an order (self-consistency); makes a version",
+     COMPLETE_NONE},
     {"shots", "N", "exemplars; makes a version", COMPLETE_NONE},
     {"temperature", "T", "of the rationales; makes a version", COMPLETE_NONE},
     {"seed", "N", "of sampling and simulation; default 1", COMPLETE_NONE},

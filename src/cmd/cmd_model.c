@@ -58,7 +58,9 @@ static void print_model(const json_t *answer, struct buf *out)
 {
     const char *name = json_string_value(json_object_get(answer, "name"));
     text_sanitise(out, name, strlen(name), 0);
-    buf_addf(out, ": %s, %lld layers, width %lld, %.1f M weights as %s, vocabulary %lld, context %lld\n",
+    buf_addf(out,
+             ": %s, %lld layers, width %lld, %.1f M weights as %s, vocabulary %lld, "
+             "context %lld\n",
              json_string_value(json_object_get(answer, "arch")),
              json_integer_value(json_object_get(answer, "layers")),
              json_integer_value(json_object_get(answer, "width")),
@@ -102,7 +104,8 @@ static int run_model_list(struct call *call, struct error *err)
         closedir(dir);
     free(dir_path);
     free(data);
-    call->answer = json_pack("{ss so}", "command", call->command->verb[0] == 'l' ? "list models" : "model list",
+    call->answer = json_pack("{ss so}", "command",
+                             call->command->verb[0] == 'l' ? "list models" : "model list",
                              "rows", rows);
     return 0;
 }
@@ -118,7 +121,8 @@ static int read_text(const struct call *call, struct buf *out, struct error *err
 
     buf_init(out, TEXT_FILE_MAX);
     if ((file == NULL) == (text == NULL))
-        return error_set(err, ERROR_USAGE, "show %s wants file=FILE or text='..'", call->command->noun);
+        return error_set(err, ERROR_USAGE, "show %s wants file=FILE or text='..'",
+                         call->command->noun);
     if (file)
         return file_read(file, TEXT_FILE_MAX, 0, out, err);
     buf_adds(out, text);
@@ -184,10 +188,11 @@ static json_t *top_json(struct model *model, const struct score_result *result, 
         buf_init(&text, 0);
         model_decode(model, result->top[i].id, true, &text);
         json_array_append_new(
-            top, json_pack("{si so so so}", "id", (int)result->top[i].id, "logit",
-                           json_number_or_null(result->top[i].logprob + result->logsumexp), "logprob",
-                           json_number_or_null(result->top[i].logprob), "text",
-                           json_text(buf_str(&text), text.len)));
+            top,
+            json_pack("{si so so so}", "id", (int)result->top[i].id, "logit",
+                      json_number_or_null(result->top[i].logprob + result->logsumexp),
+                      "logprob", json_number_or_null(result->top[i].logprob), "text",
+                      json_text(buf_str(&text), text.len)));
         buf_release(&text);
     }
     return top;
@@ -307,23 +312,49 @@ static const struct command_key logits_keys[] = {
 };
 
 static const struct command table[] = {
-    {.verb = "model", .noun = "open", .refs = "FILE", .min_refs = 1, .max_refs = 1,
-     .completes = COMPLETE_MODEL, .text = "Take another GGUF file; the workspace remembers it",
-     .example = "model open other.gguf", .run = run_model_open, .print = print_model},
-    {.verb = "model", .noun = "info", .text = "The open model, with the hash of its file",
-     .example = "model info", .run = run_model_info},
-    {.verb = "model", .noun = "list", .text = "GGUF files in the models folder",
-     .example = "model list", .run = run_model_list},
-    {.verb = "list", .noun = "models", .text = "The same as model list", .example = "list models",
+    {.verb = "model",
+     .noun = "open",
+     .refs = "FILE",
+     .min_refs = 1,
+     .max_refs = 1,
+     .completes = COMPLETE_MODEL,
+     .text = "Take another GGUF file; the workspace remembers it",
+     .example = "model open other.gguf",
+     .run = run_model_open,
+     .print = print_model},
+    {.verb = "model",
+     .noun = "info",
+     .text = "The open model, with the hash of its file",
+     .example = "model info",
+     .run = run_model_info},
+    {.verb = "model",
+     .noun = "list",
+     .text = "GGUF files in the models folder",
+     .example = "model list",
      .run = run_model_list},
-    {.verb = "show", .noun = "tokens", .keys = text_keys, .text = "A text as the model's tokens",
-     .example = "show tokens text='Better summary:'", .run = run_show_tokens, .print = print_tokens},
-    {.verb = "show", .noun = "logits", .keys = logits_keys,
+    {.verb = "list",
+     .noun = "models",
+     .text = "The same as model list",
+     .example = "list models",
+     .run = run_model_list},
+    {.verb = "show",
+     .noun = "tokens",
+     .keys = text_keys,
+     .text = "A text as the model's tokens",
+     .example = "show tokens text='Better summary:'",
+     .run = run_show_tokens,
+     .print = print_tokens},
+    {.verb = "show",
+     .noun = "logits",
+     .keys = logits_keys,
      .text = "The best next tokens behind a text, and the log-prob of each of its tokens",
-     .example = "show logits text='Better summary:' top=5", .run = run_show_logits,
+     .example = "show logits text='Better summary:' top=5",
+     .run = run_show_logits,
      .print = print_logits},
-    {.verb = "show", .noun = "config",
+    {.verb = "show",
+     .noun = "config",
      .text = "Version, model, kernels, memory, self-test, and where everything is",
-     .example = "show config", .run = run_show_config},
+     .example = "show config",
+     .run = run_show_config},
 };
 const struct command_rows rows_model = COMMAND_ROWS(table);

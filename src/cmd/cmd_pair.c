@@ -17,12 +17,13 @@ static json_t *choices_json(const struct pair *pair)
     json_t *choices = json_array();
     for (size_t i = 0; i < pair->n_votes; i++) {
         const struct vote *vote = &pair->votes[i];
-        json_t *one = json_pack("{so ss so so so}", "rater", json_text0(vote->rater), "kind",
-                                rater_kind_name(vote->kind), "choice",
-                                vote->choice == CHOICE_NONE ? json_null()
-                                                            : json_string(choice_name(vote->choice)),
-                                "confidence", json_number_or_null(vote->confidence), "soft",
-                                json_number_or_null(vote->soft));
+        json_t *one = json_pack("{so ss so so so}", "rater", json_text0(vote->rater),
+                                "kind", rater_kind_name(vote->kind), "choice",
+                                vote->choice == CHOICE_NONE
+                                    ? json_null()
+                                    : json_string(choice_name(vote->choice)),
+                                "confidence", json_number_or_null(vote->confidence),
+                                "soft", json_number_or_null(vote->soft));
         json_array_append_new(choices, one);
     }
     return choices;
@@ -162,7 +163,8 @@ int run_show_pair(struct call *call, struct error *err)
         set_verdict(call->answer, &judging->rows[i], first);
         char why[200];
         json_object_set_new(call->answer, "suspect",
-                            pair_suspect(pair, prompt, why, sizeof why) ? json_text0(why) : json_null());
+                            pair_suspect(pair, prompt, why, sizeof why) ? json_text0(why)
+                                                                        : json_null());
         prompt_free(prompt);
         prompt_row_release(&row);
         free(name);

@@ -28,13 +28,12 @@ static json_t *prompt_line(const struct prompt_rows *all, size_t i)
     for (size_t k = 0; k < all->n; k++)
         if (all->rows[k].id == row->parent)
             parent = parent_name = xasprintf("%s@%d", all->rows[k].name, all->rows[k].version);
-    json_t *line = json_pack("{ss so si so ss sb sI so so}", "p", p, "prompt", json_text0(row->name),
-                             "version", row->version, "task",
-                             prompt ? json_text0(prompt->task) : json_null(), "style",
-                             prompt && prompt->style == PROMPT_CHAT ? "chat" : "completion", "cot",
-                             prompt && prompt->cot_on, "shots",
-                             (json_int_t)(prompt ? prompt->shots : 0), "parent", json_text0(parent),
-                             "note", json_text0(row->note));
+    json_t *line = json_pack(
+        "{ss so si so ss sb sI so so}", "p", p, "prompt", json_text0(row->name),
+        "version", row->version, "task", prompt ? json_text0(prompt->task) : json_null(),
+        "style", prompt && prompt->style == PROMPT_CHAT ? "chat" : "completion", "cot",
+        prompt && prompt->cot_on, "shots", (json_int_t)(prompt ? prompt->shots : 0),
+        "parent", json_text0(parent), "note", json_text0(row->note));
     prompt_free(prompt);
     free(parent_name);
     return line;
@@ -101,8 +100,10 @@ static void take_lint(void *ctx, const char *sentence)
     json_array_append_new(ctx, json_text0(sentence));
 }
 
-/* Also against the pairs of the current set: an exemplar that is one of them gives its answer away. */
-static json_t *lint_json(struct workbench *wb, const struct prompt *prompt, const struct renderer *renderer)
+/* Also against the pairs of the current set: an exemplar that is one of them gives its
+ * answer away. */
+static json_t *lint_json(struct workbench *wb, const struct prompt *prompt,
+                         const struct renderer *renderer)
 {
     json_t *lint = json_array();
     struct set_index *set = workbench_set(wb, NULL, NULL);
@@ -139,7 +140,8 @@ static int show_sent(struct call *call, const struct renderer *renderer, struct 
                                                (json_int_t)rendered.ranges[i].end));
     json_object_set_new(call->answer, "pair", json_text0(call_get(call, "pair")));
     json_object_set_new(call->answer, "order", json_string(what.order == ORDER_BA ? "ba" : "ab"));
-    json_object_set_new(call->answer, "text", json_text(buf_str(&rendered.text), rendered.text.len));
+    json_object_set_new(call->answer, "text",
+                        json_text(buf_str(&rendered.text), rendered.text.len));
     json_object_set_new(call->answer, "parts", parts);
     json_object_set_new(call->answer, "tokens", json_integer((json_int_t)rendered.tokens.n));
     json_object_set_new(call->answer, "cut_lines", json_integer(rendered.cut_lines));
@@ -243,8 +245,9 @@ static int run_show_diff(struct call *call, struct error *err)
     char *to_name = workbench_prompt_name(call->wb, to.id);
     buf_init(&diff, 0);
     text_diff(from.yaml, to.yaml, &diff);
-    call->answer = json_pack("{ss so so so}", "command", "show diff", "from", json_text0(from_name),
-                             "to", json_text0(to_name), "diff", json_text(buf_str(&diff), diff.len));
+    call->answer =
+        json_pack("{ss so so so}", "command", "show diff", "from", json_text0(from_name),
+                  "to", json_text0(to_name), "diff", json_text(buf_str(&diff), diff.len));
     buf_release(&diff);
     free(from_name);
     free(to_name);
@@ -281,7 +284,8 @@ static int answer_version(struct call *call, const struct prompt *prompt, int64_
     char *name = workbench_prompt_name(call->wb, row.id);
     if (is_new)
         call->undo = xasprintf("drop prompt %s", name);
-    call->answer = json_pack("{ss so sb}", "command", verb, "prompt", json_text0(name), "new", is_new);
+    call->answer = json_pack("{ss so sb}", "command", verb, "prompt", json_text0(name),
+                             "new", is_new);
     free(name);
     prompt_row_release(&row);
     return 0;
@@ -332,7 +336,8 @@ static struct prompt *apply_keys(const struct call *call, struct prompt *prompt,
     return prompt;
 }
 
-/* Through $EDITOR on a copy; a text that does not parse stays in the copy, which the error names. */
+/* Through $EDITOR on a copy; a text that does not parse stays in the copy, which the
+ * error names. */
 static struct prompt *edit_copy(struct call *call, struct prompt *prompt, struct error *err)
 {
     const struct sink *sink = call->wb->sink;
@@ -343,7 +348,10 @@ static struct prompt *edit_copy(struct call *call, struct prompt *prompt, struct
 
     if (!sink || !sink->edit) {
         error_set(err, ERROR_FAILED, "there is no terminal to edit in");
-        error_hint(err, "edit prompt %.60s FIELD=VALUE changes a field, save prompt FILE keeps a file", prompt->name);
+        error_hint(err,
+                   "edit prompt %.60s FIELD=VALUE changes a field, save prompt FILE "
+                   "keeps a file",
+                   prompt->name);
     } else if (file_make_dirs(dir, err) == 0 &&
                file_put(path, prompt->yaml, prompt->yaml_len, err) == 0 &&
                sink->edit(sink->ctx, path, err) == 0) {
@@ -423,7 +431,8 @@ static int run_watch_prompt(struct call *call, struct error *err)
     }
     if (watch_start(call->wb, call->refs[0], err) < 0)
         return -1;
-    call->answer = json_pack("{ss so}", "command", "watch prompt", "file", json_text0(call->refs[0]));
+    call->answer = json_pack("{ss so}", "command", "watch prompt", "file",
+                             json_text0(call->refs[0]));
     return 0;
 }
 
@@ -443,38 +452,94 @@ static const struct command_key note_keys[] = {
 };
 
 static const struct command table[] = {
-    {.verb = "list", .noun = "prompts", .text = "The newest version of every prompt",
-     .example = "list prompts", .run = run_list_prompts},
-    {.verb = "list", .noun = "versions", .refs = "[NAME]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .text = "All versions of a prompt, or of all, with their parents",
-     .example = "list versions summary-base", .tui_keys = "prompt:v", .run = run_list_versions},
-    {.verb = "show", .noun = "prompt", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = show_keys,
+    {.verb = "list",
+     .noun = "prompts",
+     .text = "The newest version of every prompt",
+     .example = "list prompts",
+     .run = run_list_prompts},
+    {.verb = "list",
+     .noun = "versions",
+     .refs = "[NAME]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .text = "All versions of a prompt, or of all, with their parents",
+     .example = "list versions summary-base",
+     .tui_keys = "prompt:v",
+     .run = run_list_versions},
+    {.verb = "show",
+     .noun = "prompt",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = show_keys,
      .text = "A prompt's file, its options as tokens, and the text as sent for a pair",
-     .example = "show prompt summary-base pair=#1", .run = run_show_prompt, .print = print_prompt},
-    {.verb = "show", .noun = "diff", .refs = "FROM..TO", .min_refs = 1, .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .text = "What changed between two versions",
-     .example = "show diff p1..p2", .run = run_show_diff, .print = print_diff},
-    {.verb = "new", .noun = "prompt", .refs = "NAME", .min_refs = 1, .max_refs = 1,
-     .keys = new_keys, .flags = COMMAND_WRITES,
+     .example = "show prompt summary-base pair=#1",
+     .run = run_show_prompt,
+     .print = print_prompt},
+    {.verb = "show",
+     .noun = "diff",
+     .refs = "FROM..TO",
+     .min_refs = 1,
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .text = "What changed between two versions",
+     .example = "show diff p1..p2",
+     .run = run_show_diff,
+     .print = print_diff},
+    {.verb = "new",
+     .noun = "prompt",
+     .refs = "NAME",
+     .min_refs = 1,
+     .max_refs = 1,
+     .keys = new_keys,
+     .flags = COMMAND_WRITES,
      .text = "A new prompt from a file or from another prompt",
-     .example = "new prompt mine from=summary-base", .run = run_new_prompt, .print = print_version},
-    {.verb = "edit", .noun = "prompt", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = note_keys, .flags = COMMAND_WRITES | COMMAND_ANY_KEY,
-     .text = "Change fields (ending='Better:') or open $EDITOR; keeps a new version and probes it",
-     .example = "edit prompt summary-base ending='The better summary is'", .tui_keys = "bench:e",
-     .run = run_edit_prompt, .print = print_version},
-    {.verb = "save", .noun = "prompt", .refs = "FILE", .min_refs = 1, .max_refs = 1,
-     .completes = COMPLETE_FILE, .keys = note_keys, .flags = COMMAND_WRITES,
-     .text = "Keep a prompt file as the next version of its name",
-     .example = "save prompt mine.yaml note='keeps the question'", .run = run_save_prompt,
+     .example = "new prompt mine from=summary-base",
+     .run = run_new_prompt,
      .print = print_version},
-    {.verb = "drop", .noun = "prompt", .refs = "PROMPT", .min_refs = 1, .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .flags = COMMAND_WRITES,
-     .text = "Forget a version that has no labels", .example = "drop prompt mine@1",
+    {.verb = "edit",
+     .noun = "prompt",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = note_keys,
+     .flags = COMMAND_WRITES | COMMAND_ANY_KEY,
+     .text = "Change fields (ending='Better:') or open $EDITOR; keeps a new version and "
+             "probes it",
+     .example = "edit prompt summary-base ending='The better summary is'",
+     .tui_keys = "bench:e",
+     .run = run_edit_prompt,
+     .print = print_version},
+    {.verb = "save",
+     .noun = "prompt",
+     .refs = "FILE",
+     .min_refs = 1,
+     .max_refs = 1,
+     .completes = COMPLETE_FILE,
+     .keys = note_keys,
+     .flags = COMMAND_WRITES,
+     .text = "Keep a prompt file as the next version of its name",
+     .example = "save prompt mine.yaml note='keeps the question'",
+     .run = run_save_prompt,
+     .print = print_version},
+    {.verb = "drop",
+     .noun = "prompt",
+     .refs = "PROMPT",
+     .min_refs = 1,
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .flags = COMMAND_WRITES,
+     .text = "Forget a version that has no labels",
+     .example = "drop prompt mine@1",
      .run = run_drop_prompt},
-    {.verb = "watch", .noun = "prompt", .refs = "FILE|off", .min_refs = 1, .max_refs = 1,
-     .completes = COMPLETE_FILE, .text = "Probe a prompt file again whenever it is written",
-     .example = "watch prompt mine.yaml", .run = run_watch_prompt},
+    {.verb = "watch",
+     .noun = "prompt",
+     .refs = "FILE|off",
+     .min_refs = 1,
+     .max_refs = 1,
+     .completes = COMPLETE_FILE,
+     .text = "Probe a prompt file again whenever it is written",
+     .example = "watch prompt mine.yaml",
+     .run = run_watch_prompt},
 };
 const struct command_rows rows_prompt = COMMAND_ROWS(table);

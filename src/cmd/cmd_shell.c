@@ -17,8 +17,8 @@ static json_t *command_json(const struct command *row, bool whole)
     struct buf usage;
     buf_init(&usage, 0);
     command_usage(row, &usage);
-    json_t *object = json_pack("{so ss so}", "usage", json_text0(buf_str(&usage)), "text", row->text,
-                               "example", json_text0(row->example));
+    json_t *object = json_pack("{so ss so}", "usage", json_text0(buf_str(&usage)), "text",
+                               row->text, "example", json_text0(row->example));
     buf_release(&usage);
     if (!whole)
         return object;
@@ -136,7 +136,8 @@ static int run_set(struct call *call, struct error *err)
 
     get_settings(wb, &settings);
     for (size_t i = 0; i < call->n_pairs; i++)
-        if (option_set(setting_rows, &settings, call->pairs[i].key, call->pairs[i].value, err) < 0) {
+        if (option_set(setting_rows, &settings, call->pairs[i].key, call->pairs[i].value,
+                       err) < 0) {
             json_decref(rows);
             return -1;
         }
@@ -235,7 +236,8 @@ static int step_journal(struct call *call, bool undo, struct error *err)
                 row = &journal.rows[i];
     }
     if (!row) {
-        error_set(err, ERROR_FAILED, undo ? "there is nothing to undo" : "there is nothing to redo");
+        error_set(err, ERROR_FAILED,
+                  undo ? "there is nothing to undo" : "there is nothing to redo");
     } else if (undo && !row->undo) {
         error_set(err, ERROR_FAILED, "\"%s\" cannot be undone", row->line);
         error_hint(err, "labels are kept for ever; drop set and drop prompt forget what has none");
@@ -280,7 +282,8 @@ static int run_read(struct call *call, struct error *err)
     struct error inner = {0};
 
     if (wb->script_depth >= SCRIPT_DEPTH)
-        return error_set(err, ERROR_FAILED, "scripts that read scripts go %d deep at most", SCRIPT_DEPTH);
+        return error_set(err, ERROR_FAILED,
+                         "scripts that read scripts go %d deep at most", SCRIPT_DEPTH);
     buf_init(&text, SCRIPT_MAX);
     if (file_read(call->refs[0], SCRIPT_MAX, 0, &text, err) < 0) {
         buf_release(&text);

@@ -53,7 +53,8 @@ static void print_bias(const json_t *answer, struct buf *out)
     stats_bias_print(answer, out);
     json_array_foreach(json_object_get(answer, "null"), i, kind)
         buf_addf(out, "%s %-12s P(slot 1) %.3f, slot 1 in %.0f %% of %lld calls\n",
-                 i ? "                     " : "\n  with nothing to say", json_string_value(json_object_get(kind, "kind")),
+                 i ? "                     " : "\n  with nothing to say",
+                 json_string_value(json_object_get(kind, "kind")),
                  json_number_value(json_object_get(kind, "p_first_mean")),
                  100 * json_number_value(json_object_get(kind, "first_pick_rate")),
                  json_integer_value(json_object_get(kind, "decisive_calls")));
@@ -104,12 +105,14 @@ static json_t *labeler_line(struct call *call, struct set_index *set, const stru
     struct stats_position p = stats_position(rows, n);
     char *prompt = workbench_prompt_name(call->wb, row->prompt_id);
     json_t *line = json_pack(
-        "{so so si so so so so so si si so so}", "labeler", json_text0(row->labeler), "prompt",
-        json_text0(prompt), "pairs", (int)n, "agreement", json_number_or_null(a.agreement), "low",
-        json_number_or_null(a.wilson.low), "high", json_number_or_null(a.wilson.high), "over_longer",
-        json_number_or_null(a.over_longer), "same_position", json_number_or_null(p.same_position_rate),
-        "first", (int)p.first, "second", (int)p.second, "pull", json_number_or_null(p.pull_mean),
-        "with", json_text0(a.with));
+        "{so so si so so so so so si si so so}", "labeler", json_text0(row->labeler),
+        "prompt", json_text0(prompt), "pairs", (int)n, "agreement",
+        json_number_or_null(a.agreement), "low", json_number_or_null(a.wilson.low),
+        "high", json_number_or_null(a.wilson.high), "over_longer",
+        json_number_or_null(a.over_longer), "same_position",
+        json_number_or_null(p.same_position_rate), "first", (int)p.first, "second",
+        (int)p.second, "pull", json_number_or_null(p.pull_mean), "with",
+        json_text0(a.with));
     free(prompt);
     free(rows);
     scope_release(&scope);
@@ -140,7 +143,8 @@ static int run_list_labelers(struct call *call, struct error *err)
 
 /* ---- compare ---- */
 
-/* Exact p values of `from` against every other version that this labeler judged here: Holm's family. */
+/* Exact p values of `from` against every other version that this labeler judged here:
+ * Holm's family. */
 static double *other_p_values(struct workbench *wb, const struct selection *from, int64_t skip,
                               size_t *n_out, size_t *versions)
 {
@@ -222,7 +226,8 @@ static int run_compare(struct call *call, struct error *err)
     char *name_to = workbench_prompt_name(call->wb, row_to.id);
     const char *labeler = call_get(call, "labeler");
     if (selection_of(call, name_from, labeler, "compare", &from, err) == 0) {
-        if (selection_of(call, name_to, labeler ? labeler : from.labeler, "compare", &to, err) == 0) {
+        if (selection_of(call, name_to, labeler ? labeler : from.labeler, "compare", &to,
+                         err) == 0) {
             status = compare_selections(call, &from, &to);
             selection_release(&to);
         }
@@ -314,9 +319,10 @@ static int run_assert(struct call *call, struct error *err)
         if (holds == 0)
             error_set(err, ERROR_ASSERT, "%s is %.6g, which is not %s %g", name, value, op, number);
         if (holds == 1) {
-            call->answer = json_pack("{ss so so ss so sb}", "command", "assert", "metric",
-                                     json_text0(name), "value", json_number_or_null(value), "op", op,
-                                     "number", json_number_or_null(number), "ok", 1);
+            call->answer =
+                json_pack("{ss so so ss so sb}", "command", "assert", "metric",
+                          json_text0(name), "value", json_number_or_null(value), "op", op,
+                          "number", json_number_or_null(number), "ok", 1);
             status = 0;
         }
     }
@@ -376,51 +382,125 @@ static const struct command_key export_labels_keys[] = {
 };
 
 static const struct command table[] = {
-    {.verb = "show", .noun = "pair", .refs = "PAIR", .min_refs = 1, .max_refs = 1,
-     .completes = COMPLETE_PAIR, .keys = pair_keys,
+    {.verb = "show",
+     .noun = "pair",
+     .refs = "PAIR",
+     .min_refs = 1,
+     .max_refs = 1,
+     .completes = COMPLETE_PAIR,
+     .keys = pair_keys,
      .text = "One pair: its texts, who chose what, and both orders' probabilities",
-     .example = "show pair #1", .tui_keys = "bench:Enter", .run = run_show_pair, .print = print_pair},
-    {.verb = "show", .noun = "agreement", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = selection_keys, .flags = COMMAND_WHERE,
-     .text = "How far a labeler agrees with people, with interval, baselines and calibration",
-     .example = "show agreement summary-base", .run = run_show_agreement,
+     .example = "show pair #1",
+     .tui_keys = "bench:Enter",
+     .run = run_show_pair,
+     .print = print_pair},
+    {.verb = "show",
+     .noun = "agreement",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = selection_keys,
+     .flags = COMMAND_WHERE,
+     .text =
+         "How far a labeler agrees with people, with interval, baselines and calibration",
+     .example = "show agreement summary-base",
+     .run = run_show_agreement,
      .print = stats_agreement_print},
-    {.verb = "show", .noun = "bias", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = selection_keys, .flags = COMMAND_WHERE | COMMAND_BY,
+    {.verb = "show",
+     .noun = "bias",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = selection_keys,
+     .flags = COMMAND_WHERE | COMMAND_BY,
      .text = "How far a labeler depends on the order and on length",
-     .example = "show bias summary-base by tag", .run = run_show_bias, .print = print_bias},
-    {.verb = "show", .noun = "matrix", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = selection_keys, .flags = COMMAND_WHERE,
-     .text = "Reference against verdict, and slot against slot", .example = "show matrix",
-     .run = run_show_matrix, .print = stats_matrix_print},
-    {.verb = "list", .noun = "labelers", .keys = scope_keys, .flags = COMMAND_WHERE,
+     .example = "show bias summary-base by tag",
+     .run = run_show_bias,
+     .print = print_bias},
+    {.verb = "show",
+     .noun = "matrix",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = selection_keys,
+     .flags = COMMAND_WHERE,
+     .text = "Reference against verdict, and slot against slot",
+     .example = "show matrix",
+     .run = run_show_matrix,
+     .print = stats_matrix_print},
+    {.verb = "list",
+     .noun = "labelers",
+     .keys = scope_keys,
+     .flags = COMMAND_WHERE,
      .text = "All labelers of a set side by side: agreement and position bias",
-     .example = "list labelers", .run = run_list_labelers},
-    {.verb = "compare", .refs = "[PROMPT..PROMPT]", .max_refs = 1, .completes = COMPLETE_PROMPT,
-     .keys = compare_keys, .flags = COMMAND_WHERE,
-     .text = "Two versions or two labelers on the same pairs: fixed, broke, and what is chance",
-     .example = "compare summary-base..summary-detailed", .run = run_compare,
+     .example = "list labelers",
+     .run = run_list_labelers},
+    {.verb = "compare",
+     .refs = "[PROMPT..PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = compare_keys,
+     .flags = COMMAND_WHERE,
+     .text = "Two versions or two labelers on the same pairs: fixed, broke, and what is "
+             "chance",
+     .example = "compare summary-base..summary-detailed",
+     .run = run_compare,
      .print = stats_compare_print},
-    {.verb = "show", .noun = "report", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = report_keys, .flags = COMMAND_WHERE,
+    {.verb = "show",
+     .noun = "report",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = report_keys,
+     .flags = COMMAND_WHERE,
      .text = "Everything one would paste into a pull request about a prompt",
-     .example = "show report summary-base", .run = run_show_report, .print = print_report},
-    {.verb = "export", .noun = "report", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = export_report_keys, .flags = COMMAND_WHERE,
-     .text = "The report as a Markdown or HTML file", .example = "export report to=report.html",
+     .example = "show report summary-base",
+     .run = run_show_report,
+     .print = print_report},
+    {.verb = "export",
+     .noun = "report",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = export_report_keys,
+     .flags = COMMAND_WHERE,
+     .text = "The report as a Markdown or HTML file",
+     .example = "export report to=report.html",
      .run = run_export_report},
-    {.verb = "export", .noun = "labels", .refs = "[PROMPT]", .max_refs = 1,
-     .completes = COMPLETE_PROMPT, .keys = export_labels_keys, .flags = COMMAND_WHERE,
-     .text = "Label rows with all log-probs as JSON lines", .example = "export labels to=labels.jsonl",
+    {.verb = "export",
+     .noun = "labels",
+     .refs = "[PROMPT]",
+     .max_refs = 1,
+     .completes = COMPLETE_PROMPT,
+     .keys = export_labels_keys,
+     .flags = COMMAND_WHERE,
+     .text = "Label rows with all log-probs as JSON lines",
+     .example = "export labels to=labels.jsonl",
      .run = run_export_labels},
-    {.verb = "explain", .refs = "METRIC", .min_refs = 1, .max_refs = 1,
-     .completes = COMPLETE_METRIC, .text = "A figure's formula, what it tells and what misleads",
-     .example = "explain same_position_rate", .run = run_explain, .print = metric_print},
-    {.verb = "list", .noun = "metrics", .text = "All figures by name", .example = "list metrics",
-     .run = run_list_metrics, .print = metric_list_print},
-    {.verb = "assert", .refs = "METRIC OP NUMBER", .min_refs = 1, .max_refs = 3,
-     .completes = COMPLETE_METRIC, .keys = assert_keys, .flags = COMMAND_WHERE | COMMAND_COMPARES,
+    {.verb = "explain",
+     .refs = "METRIC",
+     .min_refs = 1,
+     .max_refs = 1,
+     .completes = COMPLETE_METRIC,
+     .text = "A figure's formula, what it tells and what misleads",
+     .example = "explain same_position_rate",
+     .run = run_explain,
+     .print = metric_print},
+    {.verb = "list",
+     .noun = "metrics",
+     .text = "All figures by name",
+     .example = "list metrics",
+     .run = run_list_metrics,
+     .print = metric_list_print},
+    {.verb = "assert",
+     .refs = "METRIC OP NUMBER",
+     .min_refs = 1,
+     .max_refs = 3,
+     .completes = COMPLETE_METRIC,
+     .keys = assert_keys,
+     .flags = COMMAND_WHERE | COMMAND_COMPARES,
      .text = "Ends a script with exit code 4 when a figure is not what it should be",
-     .example = "assert agreement >= .4", .run = run_assert},
+     .example = "assert agreement >= .4",
+     .run = run_assert},
 };
 const struct command_rows rows_stats = COMMAND_ROWS(table);

@@ -16,7 +16,8 @@ static void talk(const struct sink *sink, const char *line)
         sink->talk(sink->ctx, line);
 }
 
-/* The rendered answer into the file of `> FILE`; an existing file stays unless the name begins with '!'. */
+/* The rendered answer into the file of `> FILE`; an existing file stays unless the name
+ * begins with '!'. */
 static int write_answer(const struct call *call, const struct buf *text, struct error *err)
 {
     const char *name = call->to;
@@ -96,8 +97,10 @@ static json_t *error_json(const struct error *err)
     return object;
 }
 
-/* A command that failed may have counted something first (rows of a file that are all bad): that is said with the error. */
-static void report_failure(const struct call *call, const struct error *err, const struct sink *sink)
+/* A command that failed may have counted something first (rows of a file that are all
+ * bad): that is said with the error. */
+static void report_failure(const struct call *call, const struct error *err,
+                           const struct sink *sink)
 {
     struct buf out;
 

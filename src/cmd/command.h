@@ -56,7 +56,8 @@ struct command {
     int (*run)(struct call *call, struct error *err);
     void (*print)(const json_t *answer, struct buf *out); /* text form; NULL: the generic one */
 };
-/* The rows of all files of this folder, in the order of help. A row stands in its file's array and nowhere else. */
+/* The rows of all files of this folder, in the order of help. A row stands in its file's
+ * array and nowhere else. */
 size_t command_count(void);
 const struct command *command_at(size_t i);
 /* Fills buf with "import pairs FILE.. [set=NAME] [where FILTER] [as FORMAT]". */
@@ -82,13 +83,15 @@ struct call {
 /* Value of a key, NULL when not given. */
 const char *call_get(const struct call *call, const char *key);
 /* Number of a key with a range; *out stays when the key is not given. */
-int call_get_int(const struct call *call, const char *key, long min, long max, long *out, struct error *err);
+int call_get_int(const struct call *call, const char *key, long min, long max, long *out,
+                 struct error *err);
 int call_get_real(const struct call *call, const char *key, double min, double max, double *out,
                   struct error *err);
 
 /*
- * Parses one command from *text and moves *text behind it (and its `;`). 0; 1: nothing left; -1: error with the column.
- * Quotes '..' and ".." group, \ takes the next character; # where a verb is due begins a comment to the end of the line.
+ * Parses one command from *text and moves *text behind it (and its `;`). 0; 1: nothing
+ * left; -1: error with the column. Quotes '..' and ".." group, \ takes the next
+ * character; # where a verb is due begins a comment to the end of the line.
  */
 int call_parse(struct workbench *wb, const char **text, struct call *out, struct error *err);
 void call_release(struct call *call);
@@ -96,26 +99,33 @@ void call_release(struct call *call);
 /* Where answers and talk go: a front end. */
 struct sink {
     void (*data)(void *ctx, const char *bytes, size_t len); /* a rendered answer, newline-ended */
-    void (*talk)(void *ctx, const char *line);              /* progress, warnings, job lines: one sanitised line */
+    void (*talk)(
+        void *ctx,
+        const char *line); /* progress, warnings, job lines: one sanitised line */
     /* The error of a line that failed, one sanitised line; NULL: talk takes it. */
     void (*error)(void *ctx, const char *line);
-    void (*answer)(void *ctx, const struct call *call, const json_t *answer); /* may be NULL: TUI takes objects */
+    void (*answer)(void *ctx, const struct call *call,
+                   const json_t *answer); /* may be NULL: TUI takes objects */
     /* Lets a person edit a file in $EDITOR and waits; NULL: this front end cannot. */
     int (*edit)(void *ctx, const char *path, struct error *err);
-    /* Asked for by .tui, .plain and such: the shell's own business; NULL: this front end has none. */
+    /* Asked for by .tui, .plain and such: the shell's own business; NULL: this front end
+     * has none. */
     int (*shell)(void *ctx, const char *word, struct error *err);
     void *ctx;
 };
-/* Runs every command of a line; an error stops the rest unless keep_going. Returns the exit code; err has the first error. */
+/* Runs every command of a line; an error stops the rest unless keep_going. Returns the
+ * exit code; err has the first error. */
 int command_run(struct workbench *wb, const char *line, const struct sink *sink, bool keep_going,
                 struct error *err);
 /* The error in the format the failing call asked for (JSON on data, text on talk). */
 void command_report(const struct error *err, enum output_format format, const struct sink *sink);
 
 /* The answer in a format: what `data` would get. */
-void answer_render(const struct call *call, const json_t *answer, enum output_format format, struct buf *out);
+void answer_render(const struct call *call, const json_t *answer,
+                   enum output_format format, struct buf *out);
 
-/* Completions of the word that ends at `point`: malloced list ended by NULL, each entry "word" or "word\tgloss". */
+/* Completions of the word that ends at `point`: malloced list ended by NULL, each entry
+ * "word" or "word\tgloss". */
 char **command_complete(struct workbench *wb, const char *line, size_t point, size_t *word_start);
 void command_complete_free(char **list);
 /* The hint for a half-typed line: usage of the command so far; "" when there is none. */

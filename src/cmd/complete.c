@@ -88,7 +88,8 @@ static void offer_prompts(struct list *list, struct workbench *wb, const char *l
             char *name = xasprintf("%s%s", lead, row->name);
             char *version = xasprintf("%s%s@%d", lead, row->name, row->version);
             char *p = xasprintf("%sp%zu", lead, i + 1);
-            char *gloss = xasprintf("%s@%d %s", row->name, row->version, row->note ? row->note : "");
+            char *gloss = xasprintf("%s@%d %s", row->name, row->version,
+                                    row->note ? row->note : "");
             offer(list, name, NULL);
             /* Versions only when somebody is typing one, so that the list stays short. */
             if (strchr(list->prefix, '@'))
@@ -115,7 +116,8 @@ static void offer_jobs(struct list *list, struct workbench *wb)
     }
 }
 
-static void offer_kind(struct list *list, struct workbench *wb, enum completes kind, const char *lead)
+static void offer_kind(struct list *list, struct workbench *wb, enum completes kind,
+                       const char *lead)
 {
     switch (kind) {
     case COMPLETE_FILE:
@@ -171,7 +173,8 @@ static void offer_arguments(struct list *list, struct workbench *wb, const struc
 
     for (const struct command_key *k = row->keys; k && k->name; k++) {
         size_t len = strlen(k->name);
-        if (equals && (size_t)(equals - list->prefix) == len && strncmp(k->name, list->prefix, len) == 0) {
+        if (equals && (size_t)(equals - list->prefix) == len &&
+            strncmp(k->name, list->prefix, len) == 0) {
             offer_values(list, wb, k);
             return;
         }

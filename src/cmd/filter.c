@@ -18,7 +18,9 @@
 
 static enum choice judged_choice(const struct judged *row)
 {
-    return row->verdict == VERDICT_A ? CHOICE_A : row->verdict == VERDICT_B ? CHOICE_B : CHOICE_NONE;
+    return row->verdict == VERDICT_A   ? CHOICE_A
+           : row->verdict == VERDICT_B ? CHOICE_B
+                                       : CHOICE_NONE;
 }
 
 static bool is_decided(const struct judged *row)
@@ -179,29 +181,95 @@ static bool field_text(const struct judged *row, match_fn *match, void *ctx)
 }
 
 const struct filter_field filter_fields[] = {
-    {.name = "disagree", .kind = FIELD_FLAG, .flag = field_disagree, .about = "the labeler chose the other one"},
-    {.name = "agree", .kind = FIELD_FLAG, .flag = field_agree, .about = "the labeler chose the same one"},
-    {.name = "flip", .kind = FIELD_FLAG, .flag = field_flip, .about = "both orders chose the same slot"},
-    {.name = "labelled", .kind = FIELD_FLAG, .flag = field_labelled, .about = "there is a verdict"},
-    {.name = "failed", .kind = FIELD_FLAG, .flag = field_failed, .about = "asked, but no label came"},
-    {.name = "half", .kind = FIELD_FLAG, .flag = field_half, .about = "the verdict is exactly even"},
-    {.name = "unlabelled", .kind = FIELD_FLAG, .flag = field_unlabelled, .about = "no rater has chosen"},
-    {.name = "identical", .kind = FIELD_FLAG, .flag = field_identical, .about = "both responses are the same text"},
-    {.name = "margin", .kind = FIELD_NUMBER, .number = field_margin, .about = "distance of the soft label from even, 0..1"},
-    {.name = "p", .kind = FIELD_NUMBER, .number = field_p, .about = "the soft label: probability that A is better"},
-    {.name = "pull", .kind = FIELD_NUMBER, .number = field_pull, .about = "pull towards the first slot, -1..1"},
-    {.name = "outside", .kind = FIELD_NUMBER, .number = field_outside, .about = "probability outside the options"},
-    {.name = "dlen", .kind = FIELD_NUMBER, .number = field_dlen, .about = "difference of the responses' lengths in words"},
-    {.name = "words", .kind = FIELD_NUMBER, .number = field_words, .about = "words of the context"},
-    {.name = "num", .kind = FIELD_NUMBER, .number = field_num, .about = "the pair's number in its set"},
-    {.name = "confidence", .kind = FIELD_NUMBER, .number = field_confidence, .about = "how sure the raters were, 0..4"},
-    {.name = "human", .kind = FIELD_TEXT, .text = field_reference, .about = "the reference choice: a, b, tie (or 1, 2)"},
-    {.name = "ai", .kind = FIELD_TEXT, .text = field_ai, .about = "the labeler's choice: a, b, half (or 1, 2)"},
+    {.name = "disagree",
+     .kind = FIELD_FLAG,
+     .flag = field_disagree,
+     .about = "the labeler chose the other one"},
+    {.name = "agree",
+     .kind = FIELD_FLAG,
+     .flag = field_agree,
+     .about = "the labeler chose the same one"},
+    {.name = "flip",
+     .kind = FIELD_FLAG,
+     .flag = field_flip,
+     .about = "both orders chose the same slot"},
+    {.name = "labelled",
+     .kind = FIELD_FLAG,
+     .flag = field_labelled,
+     .about = "there is a verdict"},
+    {.name = "failed",
+     .kind = FIELD_FLAG,
+     .flag = field_failed,
+     .about = "asked, but no label came"},
+    {.name = "half",
+     .kind = FIELD_FLAG,
+     .flag = field_half,
+     .about = "the verdict is exactly even"},
+    {.name = "unlabelled",
+     .kind = FIELD_FLAG,
+     .flag = field_unlabelled,
+     .about = "no rater has chosen"},
+    {.name = "identical",
+     .kind = FIELD_FLAG,
+     .flag = field_identical,
+     .about = "both responses are the same text"},
+    {.name = "margin",
+     .kind = FIELD_NUMBER,
+     .number = field_margin,
+     .about = "distance of the soft label from even, 0..1"},
+    {.name = "p",
+     .kind = FIELD_NUMBER,
+     .number = field_p,
+     .about = "the soft label: probability that A is better"},
+    {.name = "pull",
+     .kind = FIELD_NUMBER,
+     .number = field_pull,
+     .about = "pull towards the first slot, -1..1"},
+    {.name = "outside",
+     .kind = FIELD_NUMBER,
+     .number = field_outside,
+     .about = "probability outside the options"},
+    {.name = "dlen",
+     .kind = FIELD_NUMBER,
+     .number = field_dlen,
+     .about = "difference of the responses' lengths in words"},
+    {.name = "words",
+     .kind = FIELD_NUMBER,
+     .number = field_words,
+     .about = "words of the context"},
+    {.name = "num",
+     .kind = FIELD_NUMBER,
+     .number = field_num,
+     .about = "the pair's number in its set"},
+    {.name = "confidence",
+     .kind = FIELD_NUMBER,
+     .number = field_confidence,
+     .about = "how sure the raters were, 0..4"},
+    {.name = "human",
+     .kind = FIELD_TEXT,
+     .text = field_reference,
+     .about = "the reference choice: a, b, tie (or 1, 2)"},
+    {.name = "ai",
+     .kind = FIELD_TEXT,
+     .text = field_ai,
+     .about = "the labeler's choice: a, b, half (or 1, 2)"},
     {.name = "tag", .kind = FIELD_TEXT, .text = field_tag, .about = "one of its tags"},
-    {.name = "group", .kind = FIELD_TEXT, .text = field_group, .about = "its group, such as the subreddit"},
-    {.name = "split", .kind = FIELD_TEXT, .text = field_split, .about = "train, dev or test"},
-    {.name = "key", .kind = FIELD_TEXT, .text = field_key, .about = "the id in its own file"},
-    {.name = "post", .kind = FIELD_TEXT, .text = field_post, .about = "title and context"},
+    {.name = "group",
+     .kind = FIELD_TEXT,
+     .text = field_group,
+     .about = "its group, such as the subreddit"},
+    {.name = "split",
+     .kind = FIELD_TEXT,
+     .text = field_split,
+     .about = "train, dev or test"},
+    {.name = "key",
+     .kind = FIELD_TEXT,
+     .text = field_key,
+     .about = "the id in its own file"},
+    {.name = "post",
+     .kind = FIELD_TEXT,
+     .text = field_post,
+     .about = "title and context"},
     {.name = "a", .kind = FIELD_TEXT, .text = field_a, .about = "response A"},
     {.name = "b", .kind = FIELD_TEXT, .text = field_b, .about = "response B"},
     {.name = "text", .kind = FIELD_TEXT, .text = field_text, .about = "any of its texts"},
@@ -285,8 +353,9 @@ static size_t read_op(const char *text, enum op *op)
     static const struct {
         const char *sign;
         enum op op;
-    } signs[] = {{"<=", OP_LESS_EQUAL}, {">=", OP_MORE_EQUAL}, {"!=", OP_NOT_EQUAL}, {"<", OP_LESS},
-                 {">", OP_MORE},        {"=", OP_EQUAL},       {":", OP_EQUAL},      {"~", OP_MATCH}};
+    } signs[] = {{"<=", OP_LESS_EQUAL}, {">=", OP_MORE_EQUAL}, {"!=", OP_NOT_EQUAL},
+                 {"<", OP_LESS},        {">", OP_MORE},        {"=", OP_EQUAL},
+                 {":", OP_EQUAL},       {"~", OP_MATCH}};
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (strncmp(text, signs[i].sign, strlen(signs[i].sign)) == 0) {
             *op = signs[i].op;
@@ -350,7 +419,8 @@ static int read_term(const char *text, size_t *pos, struct term *term, struct er
     while ((text[i] >= 'a' && text[i] <= 'z') || text[i] == '_')
         i++;
     if (i == start || i - start >= sizeof name)
-        return filter_error(err, start, "a filter term begins with a name, not \"%.20s\"", text + start);
+        return filter_error(err, start, "a filter term begins with a name, not \"%.20s\"",
+                            text + start);
     memcpy(name, text + start, i - start);
     name[i - start] = '\0';
     term->field = find_field(name);

@@ -36,7 +36,8 @@ void judging_forget_set(struct workbench *wb, int64_t set_id)
         }
 }
 
-/* Index of a pair in its set by its id: ids of one import rise with num, so it can be searched for. */
+/* Index of a pair in its set by its id: ids of one import rise with num, so it can be
+ * searched for. */
 static size_t pair_index(const struct set_index *set, int64_t pair_id)
 {
     size_t low = 0, high = set->list.n;
@@ -132,7 +133,8 @@ struct judging *workbench_judging(struct workbench *wb, struct set_index *set, i
     }
     for (size_t i = 0; i < n; i++)
         judging->first[i] = -1;
-    judging->next = xmalloc((judging->labels.cap ? judging->labels.cap : 1) * sizeof *judging->next);
+    judging->next =
+        xmalloc((judging->labels.cap ? judging->labels.cap : 1) * sizeof *judging->next);
     for (size_t k = 0; k < judging->labels.n; k++) {
         size_t pair = pair_index(set, judging->labels.labels[k].pair_id);
         if (pair != SIZE_MAX)

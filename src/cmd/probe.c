@@ -55,8 +55,8 @@ static size_t take_mix(struct pick *picks, size_t n_picks, size_t n, const struc
     return n_out;
 }
 
-size_t probe_pick(const struct set_index *set, const struct judging *before, const struct pair *first,
-                  size_t n, const struct pair **out)
+size_t probe_pick(const struct set_index *set, const struct judging *before,
+                  const struct pair *first, size_t n, const struct pair **out)
 {
     struct pick *picks = xcalloc(set->list.n ? set->list.n : 1, sizeof *picks);
     size_t n_picks = 0, n_out = 0;
@@ -110,7 +110,9 @@ enum probe_change probe_compare(const struct judged *before, const struct judged
         return PROBE_SAME;
     if (!is_decided(after) || after->verdict == VERDICT_NONE)
         return after->verdict == VERDICT_NONE ? PROBE_BROKE : PROBE_CHANGED;
-    return hit(after) > hit(before) ? PROBE_FIXED : hit(after) < hit(before) ? PROBE_BROKE : PROBE_CHANGED;
+    return hit(after) > hit(before)   ? PROBE_FIXED
+           : hit(after) < hit(before) ? PROBE_BROKE
+                                      : PROBE_CHANGED;
 }
 
 /* ---- running ---- */
@@ -141,7 +143,8 @@ struct labeler *labeler_by_name(struct workbench *wb, const char *name, struct p
         strcmp(name, "direct") != 0 && strcmp(name, "likelihood") != 0) {
         prompt_free(prompt);
         error_set(err, ERROR_USAGE, "there is no labeler \"%s\" to ask", name);
-        error_hint(err, "model (the open model), likelihood, or sim:gap=1.6,pos=.3,noise=.5 (simulated)");
+        error_hint(err, "model (the open model), likelihood, or "
+                        "sim:gap=1.6,pos=.3,noise=.5 (simulated)");
         return NULL;
     }
     struct engine *engine = workbench_engine(wb, err);
@@ -152,7 +155,8 @@ struct labeler *labeler_by_name(struct workbench *wb, const char *name, struct p
     if (name && strncmp(name, "model:", 6) == 0 && !is_open_model(wb->model, name)) {
         prompt_free(prompt);
         error_set(err, ERROR_USAGE, "the open model is not %s", name + 6);
-        error_hint(err, "it is %.60s; model open FILE takes another one", model_info(wb->model)->name);
+        error_hint(err, "it is %.60s; model open FILE takes another one",
+                   model_info(wb->model)->name);
         return NULL;
     }
     if (name && strcmp(name, "likelihood") == 0) {
@@ -240,14 +244,15 @@ json_t *probe_json(const struct judged *before, const struct judged *after, size
         right += is_decided(&after[i]) && hit(&after[i]) == 1;
         same_slot += after[i].slot[0] == after[i].slot[1] && after[i].slot[0] != SLOT_NONE;
         json_array_append_new(
-            rows,
-            json_pack("{so so so so so ss}", "pair",
-                      json_sprintf("%s#%d", set_name, after[i].pair->num), "human",
-                      after[i].reference.choice ? json_string(choice_name(after[i].reference.choice))
-                                                : json_null(),
-                      "before", json_text0(verdict_name(before[i].verdict)), "after",
-                      json_text0(verdict_name(after[i].verdict)), "p_a",
-                      json_number_or_null(after[i].p_a), "change", probe_change_name(change)));
+            rows, json_pack("{so so so so so ss}", "pair",
+                            json_sprintf("%s#%d", set_name, after[i].pair->num), "human",
+                            after[i].reference.choice
+                                ? json_string(choice_name(after[i].reference.choice))
+                                : json_null(),
+                            "before", json_text0(verdict_name(before[i].verdict)),
+                            "after", json_text0(verdict_name(after[i].verdict)), "p_a",
+                            json_number_or_null(after[i].p_a), "change",
+                            probe_change_name(change)));
     }
     return json_pack("{si si si si si si so ss}", "n", (int)n, "right", (int)right, "decided",
                      (int)decided, "same_position", (int)same_slot, "fixed",
@@ -263,7 +268,8 @@ static struct judging *judging_before(struct workbench *wb, struct set_index *se
     int64_t prompt_id;
     struct judging *judging = NULL;
 
-    if (before_id > 0 && workbench_find_labels(wb, set, ref, labeler, &prompt_id, &found, NULL) == 0)
+    if (before_id > 0 &&
+        workbench_find_labels(wb, set, ref, labeler, &prompt_id, &found, NULL) == 0)
         judging = workbench_judging(wb, set, prompt_id, found, NULL);
     free(found);
     free(ref);
@@ -285,7 +291,8 @@ json_t *probe_answer(struct workbench *wb, struct prompt *prompt, int64_t prompt
     n = probe_pick(set, judging, NULL, n > PROBE_PAIRS_MAX ? PROBE_PAIRS_MAX : n, pairs);
     if (n == 0) {
         prompt_free(prompt);
-        error_set(err, ERROR_FAILED, "set %s has no pair with a clear choice outside its test split",
+        error_set(err, ERROR_FAILED,
+                  "set %s has no pair with a clear choice outside its test split",
                   set->row.name);
         return NULL;
     }
@@ -316,7 +323,9 @@ int probe_after_edit(struct call *call, const struct prompt_row *before, struct 
     if (workbench_prompt(wb, NULL, &row, err) < 0)
         return -1;
     struct prompt *prompt = prompt_load(wb, &row, err);
-    json_t *probe = prompt ? probe_answer(wb, prompt, row.id, before->id, NULL, PROBE_PAIRS, err) : NULL;
+    json_t *probe =
+        prompt ? probe_answer(wb, prompt, row.id, before->id, NULL, PROBE_PAIRS, err)
+               : NULL;
     prompt_row_release(&row);
     if (!probe)
         return -1;
@@ -336,8 +345,9 @@ void probe_print(const json_t *answer, struct buf *out)
         const char *after = json_string_value(json_object_get(row, "after"));
         const char *human = json_string_value(json_object_get(row, "human"));
         json_t *p = json_object_get(row, "p_a");
-        buf_addf(out, "%-14s reference %-4s %4s -> %-4s", json_string_value(json_object_get(row, "pair")),
-                 human ? human : "-", before ? before : "-", after ? after : "none");
+        buf_addf(out, "%-14s reference %-4s %4s -> %-4s",
+                 json_string_value(json_object_get(row, "pair")), human ? human : "-",
+                 before ? before : "-", after ? after : "none");
         if (json_is_real(p))
             buf_addf(out, " P(A) %.3f", json_real_value(p));
         buf_addf(out, "  %s\n", json_string_value(json_object_get(row, "change")));

@@ -20,15 +20,16 @@ struct prompt *prompt_load(struct workbench *wb, const struct prompt_row *row, s
     return prompt;
 }
 
-int prompt_store(struct workbench *wb, const struct prompt *prompt, int64_t parent, const char *note,
-                 struct prompt_row *row, struct error *err)
+int prompt_store(struct workbench *wb, const struct prompt *prompt, int64_t parent,
+                 const char *note, struct prompt_row *row, struct error *err)
 {
     int64_t id;
     int version;
 
     if (wb->readonly)
         return error_set(err, ERROR_FAILED, "the workspace is read-only: no prompt can be kept");
-    if (store_add_prompt(wb->store, prompt->name, prompt->yaml, parent, note, &id, &version, err) < 0)
+    if (store_add_prompt(wb->store, prompt->name, prompt->yaml, parent, note, &id,
+                         &version, err) < 0)
         return -1;
     char *ref = xasprintf("%s@%d", prompt->name, version);
     int status = workbench_prompt(wb, ref, row, err);

@@ -58,7 +58,11 @@ static void render_tsv(const json_t *rows, struct buf *out)
             for (size_t k = 0; k < cell.len; k++) {
                 char c = cell.data[k];
                 if (c == '\t' || c == '\n' || c == '\r' || c == '\\')
-                    buf_addf(out, "\\%c", c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : '\\');
+                    buf_addf(out, "\\%c",
+                             c == '\t'   ? 't'
+                             : c == '\n' ? 'n'
+                             : c == '\r' ? 'r'
+                                         : '\\');
                 else
                     buf_addc(out, c);
             }
@@ -159,7 +163,8 @@ static void render_table(const json_t *rows, struct buf *out)
     }
 }
 
-/* The form of an answer without a print function of its own: its table, or its fields one a line. */
+/* The form of an answer without a print function of its own: its table, or its fields one
+ * a line. */
 static void render_text(const json_t *answer, struct buf *out)
 {
     const char *key;

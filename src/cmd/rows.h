@@ -1,4 +1,5 @@
-/* The rows of each cmd_*.c: `const struct command_rows rows_x = COMMAND_ROWS(array);` ends the file. */
+/* The rows of each cmd_*.c: `const struct command_rows rows_x = COMMAND_ROWS(array);`
+ * ends the file. */
 #ifndef RLAIF_CMD_ROWS_H
 #define RLAIF_CMD_ROWS_H
 

@@ -23,7 +23,8 @@ static int parse_splits(const struct call *call, unsigned *out, bool *reads_test
     } else if (split_parse(text, &split)) {
         *out = 1u << split;
     } else {
-        return error_set(err, ERROR_USAGE, "split must be train, dev, test or all, not \"%s\"", text);
+        return error_set(err, ERROR_USAGE,
+                         "split must be train, dev, test or all, not \"%s\"", text);
     }
     *reads_test = *out & 1u << SPLIT_TEST;
     return 0;

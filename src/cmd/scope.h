@@ -22,7 +22,8 @@ struct scope {
     {"n", "N", "the first N of the set's seeded order", COMPLETE_NONE},                         \
     {"split", "train|dev|test|all", "default: all but test", COMPLETE_NONE}
 
-/* judging: what `where` looks at beside the pair itself; NULL: nothing. Release with scope_release. */
+/* judging: what `where` looks at beside the pair itself; NULL: nothing. Release with
+ * scope_release. */
 int scope_make(const struct call *call, struct set_index *set, const struct judging *judging,
                struct scope *out, struct error *err);
 void scope_release(struct scope *scope);

@@ -16,7 +16,8 @@ struct selection {
     struct stats_options options; /* names point into this struct */
 };
 
-/* By the call's own labeler=, set=, n=, split= and where; counts a look at test pairs as `what`. Release after use. */
+/* By the call's own labeler=, set=, n=, split= and where; counts a look at test pairs as
+ * `what`. Release after use. */
 int selection_make(const struct call *call, const char *prompt_ref, const char *what,
                    struct selection *out, struct error *err);
 /* The same for another labeler than the call's. */

@@ -3,7 +3,8 @@
 #include "src/cmd/rows.h"
 
 static const struct command_rows *const groups[] = {
-    &rows_data, &rows_world, &rows_prompt, &rows_label, &rows_stats, &rows_model, &rows_job, &rows_shell,
+    &rows_data,  &rows_world, &rows_prompt, &rows_label,
+    &rows_stats, &rows_model, &rows_job,    &rows_shell,
 };
 
 size_t command_count(void)

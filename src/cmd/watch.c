@@ -53,7 +53,8 @@ static void probe_file(struct workbench *wb)
         buf_init(&text, 0);
         probe_print(answer, &text);
         char *save = NULL;
-        for (char *line = strtok_r(text.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        for (char *line = strtok_r(text.data, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save))
             workbench_say(wb, "%s", line);
         buf_release(&text);
         json_decref(answer);

@@ -62,7 +62,8 @@ static char *find_share_dir(void)
     return xstrdup(RLAIF_SHARE_DIR);
 }
 
-static int set_dirs(struct workbench *wb, const struct workbench_options *options, struct error *err)
+static int set_dirs(struct workbench *wb, const struct workbench_options *options,
+                    struct error *err)
 {
     char *data = path_data_home();
 
@@ -89,7 +90,8 @@ static int set_dirs(struct workbench *wb, const struct workbench_options *option
     }
     free(data);
     if (!wb->dir) {
-        error_set(err, ERROR_FAILED, "there is no HOME and no XDG_DATA_HOME to keep a workspace in");
+        error_set(err, ERROR_FAILED,
+                  "there is no HOME and no XDG_DATA_HOME to keep a workspace in");
         return error_hint(err, "name a folder by -w DIR");
     }
     if (options->readonly)

@@ -22,7 +22,8 @@ struct label_message;
 struct sink;
 struct watch;
 
-/* A set in memory: loaded when first asked for, kept until the workbench closes or the set grows. */
+/* A set in memory: loaded when first asked for, kept until the workbench closes or the
+ * set grows. */
 struct set_index {
     struct set_row row;
     struct pair_list list;
@@ -60,7 +61,9 @@ struct workbench {
     const struct sink *sink;  /* of the command that runs now, NULL: none runs */
     const struct sink *front; /* the front end's: job lines go there */
     struct watch *watch;      /* `watch prompt FILE`, NULL: none */
-    void (*on_label)(void *ctx, const struct label_message *message); /* TUI: rows as they come; may be NULL */
+    void (*on_label)(
+        void *ctx,
+        const struct label_message *message); /* TUI: rows as they come; may be NULL */
     void *on_label_ctx;
     struct cancel interrupt; /* Ctrl-C */
     bool readonly, quit;
@@ -72,19 +75,23 @@ struct workbench {
 struct workbench *workbench_open(const struct workbench_options *options, struct error *err);
 void workbench_close(struct workbench *wb);
 
-/* The set by name (NULL: the current one), loaded. Owned by the workbench; valid until the next command that writes pairs. */
+/* The set by name (NULL: the current one), loaded. Owned by the workbench; valid until
+ * the next command that writes pairs. */
 struct set_index *workbench_set(struct workbench *wb, const char *name, struct error *err);
 /* "#17", "NAME#17". */
 const struct pair *workbench_pair(struct workbench *wb, const char *ref, struct set_index **set,
                                   struct error *err);
-/* The open model, opened now if need be; NULL with the one-line reason and the command that fetches it. */
+/* The open model, opened now if need be; NULL with the one-line reason and the command
+ * that fetches it. */
 struct model *workbench_model(struct workbench *wb, struct error *err);
 struct engine *workbench_engine(struct workbench *wb, struct error *err);
 /* "summary-base", "summary-base@2", "p3", NULL: the last used. Release the row. */
-int workbench_prompt(struct workbench *wb, const char *ref, struct prompt_row *out, struct error *err);
+int workbench_prompt(struct workbench *wb, const char *ref, struct prompt_row *out,
+                     struct error *err);
 /*
- * What one labeler said of a set with one prompt version: loaded from the store once, then kept up to date by
- * the messages of the jobs. rows is in set order and as long as the set; pairs never asked have asked[] false.
+ * What one labeler said of a set with one prompt version: loaded from the store once,
+ * then kept up to date by the messages of the jobs. rows is in set order and as long as
+ * the set; pairs never asked have asked[] false.
  */
 struct judging {
     const struct set_index *set;
@@ -99,8 +106,9 @@ struct judging {
 /* Owned by the workbench; valid until pairs of the set are written. Never NULL but for errors. */
 struct judging *workbench_judging(struct workbench *wb, struct set_index *set, int64_t prompt_id,
                                   const char *labeler, struct error *err);
-/* Which labels of the set a command means: prompt_ref and labeler may be NULL (any), the newest match is taken.
- * When there are none the error says what to type. Frees nothing: *labeler is malloced. */
+/* Which labels of the set a command means: prompt_ref and labeler may be NULL (any), the
+ * newest match is taken. When there are none the error says what to type. Frees nothing:
+ * *labeler is malloced. */
 int workbench_find_labels(struct workbench *wb, struct set_index *set, const char *prompt_ref,
                           const char *labeler_ref, int64_t *prompt_id, char **labeler,
                           struct error *err);
@@ -108,8 +116,10 @@ int workbench_find_labels(struct workbench *wb, struct set_index *set, const cha
 char *workbench_prompt_name(struct workbench *wb, int64_t prompt_id);
 /* Job messages and state changes; call when jobs_wake_fd is readable. */
 void workbench_poll(struct workbench *wb);
-/* One line of talk to whoever listens: the running command's sink, else the front end. Sanitised here. */
-void workbench_say(struct workbench *wb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One line of talk to whoever listens: the running command's sink, else the front end.
+ * Sanitised here. */
+void workbench_say(struct workbench *wb, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Makes a set the current one, also for the next start. */
 int workbench_use_set(struct workbench *wb, const char *name, struct error *err);
 /* 1 to 64 characters without blanks, # and quotes. */

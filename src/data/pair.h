@@ -19,7 +19,8 @@ bool choice_parse(const char *name, enum choice *out);
 const char *rater_kind_name(enum rater_kind kind);   /* "human", "ai", "gold", "sim" */
 bool rater_kind_parse(const char *name, enum rater_kind *out);
 const char *split_name(enum split split);            /* "train", "dev", "test" */
-bool split_parse(const char *name, enum split *out); /* takes valid*, validation, eval, ... as dev too */
+bool split_parse(const char *name,
+                 enum split *out); /* takes valid*, validation, eval, ... as dev too */
 
 /* One rater's word on a pair. */
 struct vote {
@@ -54,7 +55,8 @@ struct pair {
     char **tags;
     size_t n_tags;
     /* Computed by pair_finish. */
-    uint64_t cluster;  /* equal contexts have equal clusters: first 8 bytes of the context's SHA-256 */
+    uint64_t cluster; /* equal contexts have equal clusters: first 8 bytes of the
+                         context's SHA-256 */
     uint32_t chars_a, chars_b, words_a, words_b, words_context;
 };
 
@@ -63,16 +65,19 @@ struct pair_list {
     size_t n, cap;
 };
 
-void pair_init(struct pair *pair);    /* zeroed, NaN golds; its texts are malloced by whoever fills it */
+void pair_init(struct pair *pair); /* zeroed, NaN golds; its texts are malloced by whoever
+                                      fills it */
 void pair_release(struct pair *pair); /* the texts, votes and tags */
 void pair_list_init(struct pair_list *list);
 void pair_list_release(struct pair_list *list);
-/* A zeroed pair (NaN golds) at the end of the list; valid until the next add. Its texts are malloced and owned by the list. */
+/* A zeroed pair (NaN golds) at the end of the list; valid until the next add. Its texts
+ * are malloced and owned by the list. */
 struct pair *pair_list_add(struct pair_list *list);
 void pair_add_vote(struct pair *pair, const char *rater, enum rater_kind kind, enum choice choice,
                    double confidence);
 void pair_add_tag(struct pair *pair, const char *tag);
-/* Fills split (SHA-256 of the context, first 4 bytes big-endian mod 100: 0-59 train, 60-79 dev, 80-99 test) unless given, flags, cluster and lengths. */
+/* Fills split (SHA-256 of the context, first 4 bytes big-endian mod 100: 0-59 train,
+ * 60-79 dev, 80-99 test) unless given, flags, cluster and lengths. */
 void pair_finish(struct pair *pair);
 
 /* The reference: the class with strictly the most votes among a, b, tie. */
@@ -81,13 +86,15 @@ struct reference {
     bool no_majority;     /* votes, but no class leads */
     size_t n_votes;       /* votes that say something */
     enum rater_kind kind; /* of the first such vote */
-    double gap;           /* mean signed confidence (c - 5) / 2, or +-1 without confidence, 0 for a tie */
+    double gap; /* mean signed confidence (c - 5) / 2, or +-1 without confidence, 0 for a
+                   tie */
 };
 struct reference pair_reference(const struct pair *pair);
 
 /*
- * The seeded order of a set: a permutation by SHA-256 of (seed, set-independent pair key), so that a
- * prefix is a fair sample. order: n indices, the caller's. The key of a pair is its num and set name.
+ * The seeded order of a set: a permutation by SHA-256 of (seed, set-independent pair
+ * key), so that a prefix is a fair sample. order: n indices, the caller's. The key of a
+ * pair is its num and set name.
  */
 void pair_order(const struct pair *const *pairs, size_t n, const char *set_name, uint64_t seed,
                 size_t *order);

@@ -15,7 +15,8 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* Rows of this prompt version by this labeler for pairs of the scope. */
-static int count_found(const struct label_run_config *config, size_t most, size_t *found, struct error *err)
+static int count_found(const struct label_run_config *config, size_t most, size_t *found,
+                       struct error *err)
 {
     struct label_list rows = {0};
     *found = 0;
@@ -47,9 +48,11 @@ static size_t common(const struct tokens *a, const struct tokens *b)
     return k;
 }
 
-/* Tokens of the sample, and how many of them are in the engine or shared with the question before. */
-static int measure(const struct label_run_config *config, size_t *n_sampled, double *tokens, double *shared,
-                   const struct cancel *cancel, struct error *err)
+/* Tokens of the sample, and how many of them are in the engine or shared with the
+ * question before. */
+static int measure(const struct label_run_config *config, size_t *n_sampled,
+                   double *tokens, double *shared, const struct cancel *cancel,
+                   struct error *err)
 {
     size_t step = config->n > SAMPLE_PAIRS ? config->n / SAMPLE_PAIRS : 1;
     struct question last = {0};
@@ -61,7 +64,8 @@ static int measure(const struct label_run_config *config, size_t *n_sampled, dou
             if (cancel_asked(cancel))
                 rc = error_set(err, ERROR_CANCELLED, "stopped");
             else
-                rc = labeler_prepare(config->labeler, config->pairs[i], (enum order)order, 0, &q, err);
+                rc = labeler_prepare(config->labeler, config->pairs[i], (enum order)order,
+                                     0, &q, err);
             if (rc)
                 break;
             size_t kept = labeler_cached(config->labeler, &q);
@@ -129,7 +133,10 @@ static void format_count(double n, char out[32])
 /* Both ends in one unit: "5 to 7 min". */
 static void format_span(double low, double high, char *out, size_t size)
 {
-    static const struct { double seconds; const char *name; } units[] = {{3600, "h"}, {60, "min"}, {1, "s"}};
+    static const struct {
+        double seconds;
+        const char *name;
+    } units[] = {{3600, "h"}, {60, "min"}, {1, "s"}};
     size_t u = 0;
     while (u < 2 && high < 1.5 * units[u].seconds)
         u++;

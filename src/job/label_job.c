@@ -61,8 +61,11 @@ static bool checkpoint(void *ctx)
 static int run(struct job *job, void *arg, struct error *err)
 {
     struct label_job *j = arg;
-    struct label_run_events events = {.estimate = tell_estimate, .labels = tell_labels,
-                                      .progress = tell_progress, .checkpoint = checkpoint, .ctx = j};
+    struct label_run_events events = {.estimate = tell_estimate,
+                                      .labels = tell_labels,
+                                      .progress = tell_progress,
+                                      .checkpoint = checkpoint,
+                                      .ctx = j};
     struct label_summary summary;
     j->job = job;
     int rc = label_run(&j->config, &events, job_cancel(job), &summary, err);
@@ -88,7 +91,10 @@ int label_run_start(struct jobs *jobs, const struct label_run_config *config, co
     for (size_t i = 0; i < config->n; i++)
         j->pairs[i] = config->pairs[i];
     j->config.pairs = j->pairs;
-    struct job_work work = {.kind = config->probe ? "probe" : "label", .probe = config->probe, .run = run,
-                            .free = label_job_free, .arg = j};
+    struct job_work work = {.kind = config->probe ? "probe" : "label",
+                            .probe = config->probe,
+                            .run = run,
+                            .free = label_job_free,
+                            .arg = j};
     return jobs_start(jobs, &work, line);
 }

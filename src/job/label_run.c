@@ -76,7 +76,8 @@ void label_run_order(const struct pair *const *pairs, size_t n, size_t *order)
 
 char *label_rate_name(const struct labeler *labeler)
 {
-    return xasprintf("rate %s%s", labeler_name(labeler), labeler_caps(labeler)->generates ? " cot" : "");
+    return xasprintf("rate %s%s", labeler_name(labeler),
+                     labeler_caps(labeler)->generates ? " cot" : "");
 }
 
 /* ---- one window ---- */
@@ -128,8 +129,8 @@ static int window_prepare(struct run *r, struct window *w, struct error *err)
         size_t k = i % r->per_pair;
         if (cancel_asked(r->cancel))
             return error_set(err, ERROR_CANCELLED, "stopped");
-        if (labeler_prepare(r->config->labeler, w->pairs[i / r->per_pair], (enum order)(k % 2), (int)(k / 2),
-                            &w->questions[i], err))
+        if (labeler_prepare(r->config->labeler, w->pairs[i / r->per_pair],
+                            (enum order)(k % 2), (int)(k / 2), &w->questions[i], err))
             return -1;
         w->n = i + 1;
     }
@@ -149,7 +150,8 @@ static void alias_key(const uint8_t key[32], int64_t pair_id, int64_t prompt_id,
     hash_end(&hash, out);
 }
 
-static void make_copy(const struct run *r, struct label *row, const struct pair *pair, const uint8_t key[32])
+static void make_copy(const struct run *r, struct label *row, const struct pair *pair,
+                      const uint8_t key[32])
 {
     memcpy(row->key, key, 32);
     row->id = 0;
@@ -228,7 +230,8 @@ static int collect_all(struct run *r, struct window *w, size_t n, struct error *
         if (k < 0)
             rc = -1;
         else if (k == 0)
-            rc = error_set(err, ERROR_FAILED, "the labeler left %zu questions without an answer", n - got);
+            rc = error_set(err, ERROR_FAILED,
+                           "the labeler left %zu questions without an answer", n - got);
         for (int i = 0; i < k; i++) {
             size_t at = (size_t)(answers[i].question - w->questions);
             w->rows[at] = answers[i].label;
@@ -339,7 +342,8 @@ static void tell(struct run *r, const struct window *w)
             len = snprintf(note, sizeof note, "agree %.1f %% of %zu",
                            50.0 * (double)s->agreed_x2 / (double)s->decided, s->decided);
         if (s->invalid)
-            snprintf(note + len, sizeof note - (size_t)len, "%s%zu without a label", len ? ", " : "", s->invalid);
+            snprintf(note + len, sizeof note - (size_t)len, "%s%zu without a label",
+                     len ? ", " : "", s->invalid);
         e->progress(e->ctx, s->done, s->questions, note);
     }
 }
@@ -392,7 +396,8 @@ static int run_window(struct run *r, const struct pair *const *pairs, size_t n, 
 /* For the next estimate. A run too short to measure says nothing. */
 static void keep_rate(const struct run *r)
 {
-    if (!r->config->store || store_readonly(r->config->store) || r->computed < 500 || r->seconds < 0.2)
+    if (!r->config->store || store_readonly(r->config->store) || r->computed < 500 ||
+        r->seconds < 0.2)
         return;
     char value[40], *name = label_rate_name(r->config->labeler);
     snprintf(value, sizeof value, "%.1f", r->computed / r->seconds);
@@ -423,7 +428,8 @@ int label_run(const struct label_run_config *config, const struct label_run_even
     }
     for (size_t at = 0; at < config->n && rc == 0;) {
         size_t n = config->n - at < r.window ? config->n - at : r.window;
-        if (cancel_asked(cancel) || (events && events->checkpoint && !events->checkpoint(events->ctx))) {
+        if (cancel_asked(cancel) ||
+            (events && events->checkpoint && !events->checkpoint(events->ctx))) {
             rc = error_set(err, ERROR_CANCELLED, "stopped");
             break;
         }

@@ -22,9 +22,11 @@
 #include "src/label/labeler.h"
 #include "src/store/store.h"
 
-/* What is to be done. label_run_start takes over labeler and copies pairs; label_run borrows both. */
+/* What is to be done. label_run_start takes over labeler and copies pairs; label_run
+ * borrows both. */
 struct label_run_config {
-    struct store *store;              /* NULL: nothing is looked up or kept (null store of a probe on a draft) */
+    struct store *
+        store; /* NULL: nothing is looked up or kept (null store of a probe on a draft) */
     struct labeler *labeler;
     const struct pair *const *pairs;  /* in scope order; the pairs themselves outlive the run */
     size_t n;
@@ -38,10 +40,13 @@ struct label_estimate {
     size_t pairs, questions;  /* of the scope */
     size_t found;             /* questions answered already */
     size_t calls;             /* questions to ask; x 2 passes with cot */
-    double tokens;            /* to be read for them, by sample of at most 64 pairs when the scope is large */
-    double cached;            /* share of those tokens that need no computing (kept, or shared by both orders) */
+    double tokens; /* to be read for them, by sample of at most 64 pairs when the scope is
+                      large */
+    double cached; /* share of those tokens that need no computing (kept, or shared by
+                      both orders) */
     double generated;         /* at most, cot */
-    double seconds_low, seconds_high; /* from the rate last measured in this workspace; negative: not known */
+    double seconds_low, seconds_high; /* from the rate last measured in this workspace;
+                                         negative: not known */
 };
 /* May take a second for some hundred pairs: call it from a job, not from main. */
 int label_estimate(const struct label_run_config *config, struct label_estimate *out,
@@ -62,16 +67,19 @@ struct label_summary {
     size_t pairs, questions; /* pairs done; questions of the scope */
     size_t done, asked;      /* questions answered, and asked of the labeler for it */
     size_t found, invalid;   /* answered before; rows that are no label */
-    size_t decided, agreed_x2; /* pairs with a reference that were labelled; half verdicts count 1 of 2 */
+    size_t decided, agreed_x2; /* pairs with a reference that were labelled; half verdicts
+                                  count 1 of 2 */
     double tokens, reused, seconds;
 };
-/* 0 also when there was nothing to do; -1 with ERROR_CANCELLED when stopped (everything so far is kept). */
+/* 0 also when there was nothing to do; -1 with ERROR_CANCELLED when stopped (everything
+ * so far is kept). */
 int label_run(const struct label_run_config *config, const struct label_run_events *events,
               const struct cancel *cancel, struct label_summary *out, struct error *err);
 
 /* What the job posts to main (job_post). Free with label_message_free. */
 enum label_message_kind { LABEL_MESSAGE_ESTIMATE, LABEL_MESSAGE_ROWS, LABEL_MESSAGE_DONE };
-#define LABEL_MESSAGE_MAGIC 0x4c41424c /* first member of the message, to tell it from other jobs' messages */
+#define LABEL_MESSAGE_MAGIC                                                              \
+    0x4c41424c /* first member of the message, to tell it from other jobs' messages */
 struct label_message {
     uint32_t magic;
     enum label_message_kind kind;

@@ -24,11 +24,12 @@ void exemplars_release(struct exemplars *list)
     memset(list, 0, sizeof *list);
 }
 
-static int read_row(const char *line, size_t len, const char *path, int64_t number, struct exemplar *row,
-                    struct error *err)
+static int read_row(const char *line, size_t len, const char *path, int64_t number,
+                    struct exemplar *row, struct error *err)
 {
     static const char *const names[] = {"id", "title", "group", "context", "a", "b", "rationale"};
-    char **texts[] = {&row->id, &row->title, &row->group, &row->context, &row->a, &row->b, &row->rationale};
+    char **texts[] = {&row->id, &row->title, &row->group,    &row->context,
+                      &row->a,  &row->b,     &row->rationale};
     json_t *object = json_parse(line, len, path, number, err);
     int rc = object ? 0 : -1;
     if (rc == 0 && !json_is_object(object))
@@ -87,17 +88,19 @@ int exemplars_read(const char *path, struct exemplars *out, struct error *err)
 static int take(struct prompt *p, struct exemplars *list, const char *path, struct error *err)
 {
     if ((int64_t)list->n < p->shots) {
-        error_at_line(err, path, 0, 0, "the set %s has %zu exemplars, %s wants %lld", p->exemplar_set,
-                      list->n, p->name, (long long)p->shots);
+        error_at_line(err, path, 0, 0, "the set %s has %zu exemplars, %s wants %lld",
+                      p->exemplar_set, list->n, p->name, (long long)p->shots);
         return error_hint(err, "set shots to at most %zu", list->n);
     }
     for (size_t i = 0; i < (size_t)p->shots; i++) {
         const struct exemplar *row = &list->rows[i];
         int most = p->pointwise ? (int)p->n_options : 2;
         if (p->cot_on && !row->rationale)
-            return error_at_line(err, path, row->line, 0, "cot is on, but this exemplar has no rationale");
+            return error_at_line(err, path, row->line, 0,
+                                 "cot is on, but this exemplar has no rationale");
         if ((!row->b && !p->pointwise) || row->label > most)
-            return error_at_line(err, path, row->line, 0, "an exemplar needs context, a, b and a label 1..%d",
+            return error_at_line(err, path, row->line, 0,
+                                 "an exemplar needs context, a, b and a label 1..%d",
                                  most);
     }
     for (size_t i = (size_t)p->shots; i < list->n; i++)

@@ -1,6 +1,7 @@
 /*
- * A label row: one call to a labeler, as it is stored. A pairwise labeler gives a row an order and repeat;
- * a pointwise one (direct, likelihood) a row a response. Append-only; the same key is never computed twice.
+ * A label row: one call to a labeler, as it is stored. A pairwise labeler gives a row an
+ * order and repeat; a pointwise one (direct, likelihood) a row a response. Append-only;
+ * the same key is never computed twice.
  */
 #ifndef RLAIF_LABEL_LABEL_H
 #define RLAIF_LABEL_LABEL_H
@@ -23,17 +24,22 @@ struct label_top {
 
 struct label {
     int64_t id, pair_id, prompt_id;
-    char *labeler;    /* "model:SmolLM2-135M-Instruct", "sim:gap=1.6,pos=.3", "direct", an imported judge's name */
+    char *labeler; /* "model:SmolLM2-135M-Instruct", "sim:gap=1.6,pos=.3", "direct", an
+                      imported judge's name */
     enum order order;
     uint8_t key[32];  /* contract 5 */
     uint64_t seed;
     int repeat;       /* 0..samples-1 */
     int n_options;
-    double logprobs[LABEL_OPTIONS_MAX]; /* of each option as it follows the actual ending; NaN: not known */
+    double logprobs[LABEL_OPTIONS_MAX]; /* of each option as it follows the actual ending;
+                                           NaN: not known */
     double outside;   /* probability mass outside the options; NaN: not known */
-    double p_first;   /* P(slot 1) = softmax over the two options; NaN for pointwise rows and imported verdicts without it */
-    double score;     /* pointwise: expected score in [-1, 1], or log-prob a token; NaN for pairwise rows */
-    double score_sum, score_gain; /* likelihood: summed log-prob; gain a token over no post; else NaN */
+    double p_first;   /* P(slot 1) = softmax over the two options; NaN for pointwise rows
+                         and imported verdicts without it */
+    double score; /* pointwise: expected score in [-1, 1], or log-prob a token; NaN for
+                     pairwise rows */
+    double score_sum,
+        score_gain; /* likelihood: summed log-prob; gain a token over no post; else NaN */
     enum slot slot;   /* the verdict of this order; SLOT_NONE: no label (error says why) */
     struct label_top top[LABEL_TOP];
     int n_top;

@@ -67,7 +67,8 @@ size_t labeler_cached(struct labeler *l, const struct question *question)
     return l->ops->cached && !question->problem ? l->ops->cached(l, question) : 0;
 }
 
-int labeler_submit(struct labeler *l, const struct question *const *questions, size_t n, struct error *err)
+int labeler_submit(struct labeler *l, const struct question *const *questions, size_t n,
+                   struct error *err)
 {
     if (l->ops->submit)
         return l->ops->submit(l, questions, n, err);
@@ -111,8 +112,9 @@ static void answer_begin(const struct labeler *l, struct answer *answer, const s
         answer_invalid(answer, q->problem);
 }
 
-int labeler_collect(struct labeler *l, struct answer *answers, size_t max, const struct cancel *cancel,
-                    enum labeler_failure *failure, struct error *err)
+int labeler_collect(struct labeler *l, struct answer *answers, size_t max,
+                    const struct cancel *cancel, enum labeler_failure *failure,
+                    struct error *err)
 {
     *failure = LABELER_OK;
     if (l->ops->collect)
@@ -204,7 +206,8 @@ int model_labeler_id(struct model *model, const char *precision, char out[80], s
     return 0;
 }
 
-void label_set_top(struct label *label, const struct model *model, const struct score_result *result, int n)
+void label_set_top(struct label *label, const struct model *model,
+                   const struct score_result *result, int n)
 {
     for (int i = 0; i < n && i < LABEL_TOP; i++) {
         struct buf raw, clean;

@@ -28,7 +28,8 @@ enum answer_kind {
     ANSWER_TIE,     /* label.slot is SLOT_TIE, or both options have the same bits */
     ANSWER_INVALID, /* label.error says why; kept and shown, never counted */
 };
-/* Why a batch failed as a whole: the questions may be asked again, or not, or the budget is spent. */
+/* Why a batch failed as a whole: the questions may be asked again, or not, or the budget
+ * is spent. */
 enum labeler_failure { LABELER_OK, LABELER_RETRY, LABELER_STOP, LABELER_BUDGET, LABELER_CANCELLED };
 
 struct labeler_caps {
@@ -62,7 +63,9 @@ struct answer {
 
 struct labeler; /* made by one of the functions below */
 
-const char *labeler_name(const struct labeler *labeler); /* "model:SmolLM2-135M-Instruct", "sim:gap=1.6": shown, stored */
+const char *labeler_name(
+    const struct labeler
+        *labeler); /* "model:SmolLM2-135M-Instruct", "sim:gap=1.6": shown, stored */
 const struct labeler_caps *labeler_caps(const struct labeler *labeler);
 /* Questions for a pair: 2 orders (or responses) x repeats. */
 int labeler_repeats(const struct labeler *labeler);
@@ -77,9 +80,10 @@ size_t labeler_cached(struct labeler *labeler, const struct question *question);
 int labeler_submit(struct labeler *labeler, const struct question *const *questions, size_t n,
                    struct error *err);
 /*
- * Waits until something is answered; fills at most max answers and returns how many, 0 when nothing is outstanding,
- * -1 with *failure when a batch failed: its questions are dropped and may be submitted again after LABELER_RETRY.
- * A local model computes here, in the caller's thread. Cancelled within 50 ms.
+ * Waits until something is answered; fills at most max answers and returns how many, 0
+ * when nothing is outstanding, -1 with *failure when a batch failed: its questions are
+ * dropped and may be submitted again after LABELER_RETRY. A local model computes here, in
+ * the caller's thread. Cancelled within 50 ms.
  */
 int labeler_collect(struct labeler *labeler, struct answer *answers, size_t max,
                     const struct cancel *cancel, enum labeler_failure *failure, struct error *err);
@@ -95,8 +99,9 @@ struct labeler_options {
     const char *precision;       /* "int8" becomes part of the id; NULL: f32 */
 };
 /*
- * The open model with a prompt. A prompt that shows one response gives the pointwise labeler "direct" (expected score
- * over the options, mapped to [-1, 1]), others "model:NAME". prompt is owned by the labeler from now on, also on failure.
+ * The open model with a prompt. A prompt that shows one response gives the pointwise
+ * labeler "direct" (expected score over the options, mapped to [-1, 1]), others
+ * "model:NAME". prompt is owned by the labeler from now on, also on failure.
  */
 struct labeler *labeler_model_new(struct engine *engine, struct model *model, struct prompt *prompt,
                                   const struct labeler_options *options, struct error *err);
@@ -105,23 +110,29 @@ char *model_labeler_name(const struct model *model);
 /* "direct:NAME", "likelihood:NAME": scores of two models never stand under one name. */
 char *pointwise_labeler_name(const char *kind, const struct model *model);
 /*
- * "likelihood": log-prob of a response behind a template. template holds {{context}} (and {{title}}, {{group}}), the
- * response follows it with one blank unless it ends in white space; NULL: LIKELIHOOD_TEMPLATE. prompt_id of rows is 0.
+ * "likelihood": log-prob of a response behind a template. template holds {{context}} (and
+ * {{title}}, {{group}}), the response follows it with one blank unless it ends in white
+ * space; NULL: LIKELIHOOD_TEMPLATE. prompt_id of rows is 0.
  */
 #define LIKELIHOOD_TEMPLATE "{{context}}\n\nTL;DR:"
-struct labeler *labeler_likelihood_new(struct engine *engine, struct model *model, const char *template,
-                                       const struct labeler_options *options, struct error *err);
-/* "sim:gap=1.6,pos=.3,len=0,noise=.5": known truth, for tests and teaching. Spec errors name the part. */
+struct labeler *labeler_likelihood_new(struct engine *engine, struct model *model,
+                                       const char *template,
+                                       const struct labeler_options *options,
+                                       struct error *err);
+/* "sim:gap=1.6,pos=.3,len=0,noise=.5": known truth, for tests and teaching. Spec errors
+ * name the part. */
 struct labeler *labeler_sim_new(const char *spec, const struct labeler_options *options,
                                 struct error *err);
 
 /* ---- shared by the labelers ---- */
 
-/* Expected score over options whose log-probs are given, options[i] worth i+1, mapped to [-1, 1]. An option that begins
- * another one ("1", "10") counts without the mass of the longer. *outside: 1 - the sum. */
-double score_expected(const double *logprobs, const struct tokens *options, size_t n, double *outside);
-/* Text verdict, strict: exactly one of the options stands alone in the text (after white space and quotes are off).
- * Fills slot or the reason. For labelers without log-probs. */
+/* Expected score over options whose log-probs are given, options[i] worth i+1, mapped to
+ * [-1, 1]. An option that begins another one ("1", "10") counts without the mass of the
+ * longer. *outside: 1 - the sum. */
+double score_expected(const double *logprobs, const struct tokens *options, size_t n,
+                      double *outside);
+/* Text verdict, strict: exactly one of the options stands alone in the text (after white
+ * space and quotes are off). Fills slot or the reason. For labelers without log-probs. */
 enum answer_kind verdict_parse(const char *text, size_t len, char *const *options, size_t n,
                                enum slot *slot, char *reason, size_t reason_size);
 

@@ -38,7 +38,8 @@ static void response_of(const struct question *q, const char **text, size_t *len
         --*len;
 }
 
-/* Tokens of head + one blank + response as one text, and how many of the head's own they begin with. */
+/* Tokens of head + one blank + response as one text, and how many of the head's own they
+ * begin with. */
 static int join(const struct likelihood *l, const struct rendered *head, const struct question *q,
                 struct scored *out, struct error *err)
 {
@@ -108,7 +109,8 @@ static int prepare(struct labeler *base, struct question *q, struct error *err)
 static size_t cached(struct labeler *base, const struct question *q)
 {
     struct likelihood *l = (struct likelihood *)base;
-    return engine_cached(l->engine, (struct token_run){q->rendered.tokens.ids, q->rendered.tokens.n});
+    return engine_cached(
+        l->engine, (struct token_run){q->rendered.tokens.ids, q->rendered.tokens.n});
 }
 
 static double sum_of(const double *x, size_t n)
@@ -125,7 +127,8 @@ static void set_score(struct answer *answer, const struct score_result *with, si
     struct label *label = &answer->label;
     label->score_sum = sum_of(with->token_logprobs, n_with);
     label->score = label->score_sum / (double)n_with;
-    label->score_gain = label->score - sum_of(without->token_logprobs, n_without) / (double)n_without;
+    label->score_gain =
+        label->score - sum_of(without->token_logprobs, n_without) / (double)n_without;
     label->tokens = (int64_t)(with->computed + with->reused + without->computed + without->reused);
     label->reused = (int64_t)(with->reused + without->reused);
     if (!isfinite(label->score))
@@ -165,7 +168,8 @@ static int score(struct likelihood *l, struct answer **live, size_t n, const str
     if (rc == 0)
         rc = engine_score(l->engine, l->priority, requests, results, 2 * n, cancel, err);
     for (size_t i = 0; i < n && rc == 0; i++)
-        set_score(live[i], &results[2 * i], scored[2 * i].tokens.n - scored[2 * i].first, &results[2 * i + 1],
+        set_score(live[i], &results[2 * i], scored[2 * i].tokens.n - scored[2 * i].first,
+                  &results[2 * i + 1],
                   scored[2 * i + 1].tokens.n - scored[2 * i + 1].first);
     for (size_t i = 0; i < 2 * n; i++) {
         tokens_release(&scored[i].tokens);
@@ -177,8 +181,9 @@ static int score(struct likelihood *l, struct answer **live, size_t n, const str
     return rc;
 }
 
-static int answer(struct labeler *base, struct answer *answers, size_t n, const struct cancel *cancel,
-                  enum labeler_failure *failure, struct error *err)
+static int answer(struct labeler *base, struct answer *answers, size_t n,
+                  const struct cancel *cancel, enum labeler_failure *failure,
+                  struct error *err)
 {
     struct likelihood *l = (struct likelihood *)base;
     struct answer **live = xcalloc(n, sizeof *live);
@@ -224,8 +229,10 @@ static int check_template(const char *template, struct error *err)
     return 0;
 }
 
-struct labeler *labeler_likelihood_new(struct engine *engine, struct model *model, const char *template,
-                                       const struct labeler_options *options, struct error *err)
+struct labeler *labeler_likelihood_new(struct engine *engine, struct model *model,
+                                       const char *template,
+                                       const struct labeler_options *options,
+                                       struct error *err)
 {
     static const struct labeler_ops ops = {.prepare = prepare, .cached = cached, .answer = answer,
                                            .free = likelihood_free};
@@ -235,7 +242,8 @@ struct labeler *labeler_likelihood_new(struct engine *engine, struct model *mode
     if (check_template(template, err))
         return NULL;
     struct likelihood *l = xcalloc(1, sizeof *l);
-    labeler_init(&l->base, &ops, pointwise_labeler_name("likelihood", model), options ? options->seed : 1);
+    labeler_init(&l->base, &ops, pointwise_labeler_name("likelihood", model),
+                 options ? options->seed : 1);
     l->engine = engine;
     l->model = model;
     l->prompt.sample = xstrdup(template);

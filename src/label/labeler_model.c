@@ -25,7 +25,8 @@ struct model_labeler {
 struct ask {
     struct answer *answer;
     struct rendered second;         /* cot: prompt with rationale */
-    struct rendered view;           /* what is scored: a shallow copy, its tokens may be shortened */
+    struct rendered
+        view; /* what is scored: a shallow copy, its tokens may be shortened */
     struct tokens options[PROMPT_OPTIONS_MAX];
     struct tokens prompt;           /* view's tokens and what all options begin with */
     double shared_logprobs[8];      /* of what all options begin with */
@@ -56,8 +57,9 @@ static void key_prompt(struct hash *hash, const struct prompt *p)
 }
 
 /* Too long and the like: asked as a text without tokens, so that the row has a key of its own. */
-static int prepare_problem(struct model_labeler *l, struct question *q, const struct render_call *call,
-                           const char *why, struct error *err)
+static int prepare_problem(struct model_labeler *l, struct question *q,
+                           const struct render_call *call, const char *why,
+                           struct error *err)
 {
     struct renderer plain = {.prompt = l->prompt, .context = SIZE_MAX};
     q->problem = xstrdup(why);
@@ -94,7 +96,8 @@ static int prepare(struct labeler *base, struct question *q, struct error *err)
 static size_t cached(struct labeler *base, const struct question *q)
 {
     struct model_labeler *l = (struct model_labeler *)base;
-    return engine_cached(l->engine, (struct token_run){q->rendered.tokens.ids, q->rendered.tokens.n});
+    return engine_cached(
+        l->engine, (struct token_run){q->rendered.tokens.ids, q->rendered.tokens.n});
 }
 
 static enum labeler_failure failure_of(const struct error *err)
@@ -114,13 +117,16 @@ static char *rationale_text(const struct buf *text)
 }
 
 /* First pass: rationales into the labels, prompts with them into ask->second. */
-static int write_rationales(struct model_labeler *l, struct ask *asks, size_t n, const struct cancel *cancel,
-                            struct error *err)
+static int write_rationales(struct model_labeler *l, struct ask *asks, size_t n,
+                            const struct cancel *cancel, struct error *err)
 {
     const struct prompt *p = l->prompt;
-    struct sampling sampling = {.temperature = p->temperature, .top_k = (int)p->top_k, .top_p = p->top_p,
+    struct sampling sampling = {.temperature = p->temperature,
+                                .top_k = (int)p->top_k,
+                                .top_p = p->top_p,
                                 .max_tokens = (int)p->cot_max_tokens,
-                                .stop = (const char *const *)p->cot_stop, .n_stop = p->n_cot_stop};
+                                .stop = (const char *const *)p->cot_stop,
+                                .n_stop = p->n_cot_stop};
     struct generate_request *requests = xcalloc(n, sizeof *requests);
     struct generate_result *results = xcalloc(n, sizeof *results);
     for (size_t i = 0; i < n; i++) {
@@ -136,8 +142,11 @@ static int write_rationales(struct model_labeler *l, struct ask *asks, size_t n,
         const struct question *q = asks[i].answer->question;
         struct label *label = &asks[i].answer->label;
         label->rationale = rationale_text(&results[i].text);
-        struct render_call call = {.pair = q->pair, .order = q->order, .rationale = label->rationale,
-                                   .rationale_len = strlen(label->rationale), .first = &q->rendered};
+        struct render_call call = {.pair = q->pair,
+                                   .order = q->order,
+                                   .rationale = label->rationale,
+                                   .rationale_len = strlen(label->rationale),
+                                   .first = &q->rendered};
         asks[i].written = results[i].computed;
         asks[i].written_reused = results[i].reused;
         if (rc == 0)
@@ -150,7 +159,8 @@ static int write_rationales(struct model_labeler *l, struct ask *asks, size_t n,
     return rc;
 }
 
-/* Rationales that read back as more tokens than were written can be too long after all. Returns how many are left. */
+/* Rationales that read back as more tokens than were written can be too long after all.
+ * Returns how many are left. */
 static size_t drop_too_long(struct model_labeler *l, struct ask *asks, size_t n)
 {
     size_t kept = 0, room = (size_t)model_info(l->model)->context, longest = 1;
@@ -168,7 +178,8 @@ static size_t drop_too_long(struct model_labeler *l, struct ask *asks, size_t n)
 }
 
 /* log-probs into slot, p_first or score. */
-static void set_verdict(const struct model_labeler *l, struct answer *answer, const struct tokens *options)
+static void set_verdict(const struct model_labeler *l, struct answer *answer,
+                        const struct tokens *options)
 {
     const struct prompt *p = l->prompt;
     struct label *label = &answer->label;
@@ -197,8 +208,9 @@ static void set_verdict(const struct model_labeler *l, struct answer *answer, co
 }
 
 /*
- * Where every option begins with the same tokens (a blank that is a token of its own) these become part of the
- * prompt: the best next tokens are then those at the place where the options differ.
+ * Where every option begins with the same tokens (a blank that is a token of its own)
+ * these become part of the prompt: the best next tokens are then those at the place where
+ * the options differ.
  */
 static int ask_options(struct model_labeler *l, struct ask *ask, struct error *err)
 {
@@ -208,7 +220,8 @@ static int ask_options(struct model_labeler *l, struct ask *ask, struct error *e
     size_t most = sizeof ask->shared_logprobs / sizeof ask->shared_logprobs[0], n = 0;
     for (bool same = true; same && n < most; n += same)
         for (size_t o = 0; o < p->n_options; o++)
-            same = same && n + 1 < ask->options[o].n && ask->options[o].ids[n] == ask->options[0].ids[n];
+            same = same && n + 1 < ask->options[o].n &&
+                   ask->options[o].ids[n] == ask->options[0].ids[n];
     ask->n_shared = n;
     for (size_t i = 0; i < ask->view.tokens.n; i++)
         tokens_add(&ask->prompt, ask->view.tokens.ids[i]);
@@ -246,9 +259,12 @@ static int score(struct model_labeler *l, struct ask *asks, size_t n, const stru
         struct ask *ask = &asks[i];
         ask->view = l->prompt->cot_on ? ask->second : ask->answer->question->rendered;
         rc = ask_options(l, ask, err);
-        requests[i] = (struct score_request){.prompt = {ask->prompt.ids, ask->prompt.n}, .options = ask->runs,
-                                             .n_options = l->prompt->n_options, .n_top = LABEL_TOP,
-                                             .all = ask->n_shared > 0, .first_scored = ask->view.tokens.n};
+        requests[i] = (struct score_request){.prompt = {ask->prompt.ids, ask->prompt.n},
+                                             .options = ask->runs,
+                                             .n_options = l->prompt->n_options,
+                                             .n_top = LABEL_TOP,
+                                             .all = ask->n_shared > 0,
+                                             .first_scored = ask->view.tokens.n};
         results[i].option_logprobs = ask->answer->label.logprobs;
         results[i].token_logprobs = ask->n_shared ? ask->shared_logprobs : NULL;
     }
@@ -264,8 +280,9 @@ static int score(struct model_labeler *l, struct ask *asks, size_t n, const stru
     return rc;
 }
 
-static int answer(struct labeler *base, struct answer *answers, size_t n, const struct cancel *cancel,
-                  enum labeler_failure *failure, struct error *err)
+static int answer(struct labeler *base, struct answer *answers, size_t n,
+                  const struct cancel *cancel, enum labeler_failure *failure,
+                  struct error *err)
 {
     struct model_labeler *l = (struct model_labeler *)base;
     struct ask *asks = xcalloc(n, sizeof *asks);
@@ -313,7 +330,8 @@ struct labeler *labeler_model_new(struct engine *engine, struct model *model, st
     static const struct labeler_ops ops = {.prepare = prepare, .cached = cached, .answer = answer,
                                            .free = model_labeler_free};
     struct model_labeler *l = xcalloc(1, sizeof *l);
-    char *name = prompt->pointwise ? pointwise_labeler_name("direct", model) : model_labeler_name(model);
+    char *name = prompt->pointwise ? pointwise_labeler_name("direct", model)
+                                   : model_labeler_name(model);
     labeler_init(&l->base, &ops, name, options ? options->seed : 1);
     l->engine = engine;
     l->model = model;

@@ -30,8 +30,9 @@ static int prepare(struct labeler *base, struct question *q, struct error *err)
     return 0;
 }
 
-static int answer(struct labeler *base, struct answer *answers, size_t n, const struct cancel *cancel,
-                  enum labeler_failure *failure, struct error *err)
+static int answer(struct labeler *base, struct answer *answers, size_t n,
+                  const struct cancel *cancel, enum labeler_failure *failure,
+                  struct error *err)
 {
     struct sim_labeler *l = (struct sim_labeler *)base;
     (void)cancel;
@@ -52,9 +53,11 @@ static void sim_labeler_free(struct labeler *base)
     free(base);
 }
 
-struct labeler *labeler_sim_new(const char *spec, const struct labeler_options *options, struct error *err)
+struct labeler *labeler_sim_new(const char *spec, const struct labeler_options *options,
+                                struct error *err)
 {
-    static const struct labeler_ops ops = {.prepare = prepare, .answer = answer, .free = sim_labeler_free};
+    static const struct labeler_ops ops = {
+        .prepare = prepare, .answer = answer, .free = sim_labeler_free};
     struct sim sim;
     struct buf name;
     if (sim_parse(spec, &sim, err))

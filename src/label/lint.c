@@ -16,8 +16,8 @@ static bool texts_equal(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-static void lint_exemplars(const struct lint *l, const struct prompt *p, const struct pair *const *pairs,
-                           size_t n_pairs)
+static void lint_exemplars(const struct lint *l, const struct prompt *p,
+                           const struct pair *const *pairs, size_t n_pairs)
 {
     char text[200];
     size_t first = 0;
@@ -36,7 +36,8 @@ static void lint_exemplars(const struct lint *l, const struct prompt *p, const s
         }
     }
     if (!p->pointwise && p->exemplars.n > 1 && (first == 0 || first == p->exemplars.n)) {
-        snprintf(text, sizeof text, "all %zu exemplars have the answer %s: the model may copy the slot",
+        snprintf(text, sizeof text,
+                 "all %zu exemplars have the answer %s: the model may copy the slot",
                  p->exemplars.n, p->options[first ? 0 : 1]);
         l->say(l->ctx, text);
     }
@@ -58,7 +59,8 @@ void prompt_lint(const struct prompt *p, const struct renderer *rr, const struct
     else if (p->samples > 1 && p->temperature == 0)
         say(ctx, "samples at temperature 0 are all the same");
     if (rr && rr->model && !rr->exact && n)
-        say(ctx, "the ending's last token changes with the option behind it: options are scored from the "
+        say(ctx, "the ending's last token changes with the option behind it: options are "
+                 "scored from the "
                  "token before");
     lint_exemplars(&l, p, pairs, n_pairs);
 }
@@ -66,10 +68,35 @@ void prompt_lint(const struct prompt *p, const struct renderer *rr, const struct
 /* ---- responses that speak to the labeler ---- */
 
 static const char *const suspect_phrases[] = {
-    "<|", "|>", "[inst]", "[/inst]", "</s>", "<start_of_turn>", "<end_of_turn>", "</think>", "[[a]]", "[[b]]",
-    "ignore the above", "ignore all previous", "ignore previous", "disregard the above", "disregard previous",
-    "prefer 1", "prefer 2", "prefer summary", "prefer this", "choose 1", "choose 2", "say 1", "say 2", "answer: 1",
-    "answer: 2", "this summary is better", "is the better summary", "thought process:", NULL,
+    "<|",
+    "|>",
+    "[inst]",
+    "[/inst]",
+    "</s>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "</think>",
+    "[[a]]",
+    "[[b]]",
+    "ignore the above",
+    "ignore all previous",
+    "ignore previous",
+    "disregard the above",
+    "disregard previous",
+    "prefer 1",
+    "prefer 2",
+    "prefer summary",
+    "prefer this",
+    "choose 1",
+    "choose 2",
+    "say 1",
+    "say 2",
+    "answer: 1",
+    "answer: 2",
+    "this summary is better",
+    "is the better summary",
+    "thought process:",
+    NULL,
 };
 
 /* Case of ASCII letters aside. */
@@ -108,7 +135,8 @@ bool pair_suspect(const struct pair *pair, const struct prompt *prompt, char *wh
         char name = side ? 'b' : 'a';
         uint32_t code = unseen_character(sides[side]);
         if (code) {
-            snprintf(why, why_size, "response %c holds an unseen character (U+%04X)", name, (unsigned)code);
+            snprintf(why, why_size, "response %c holds an unseen character (U+%04X)",
+                     name, (unsigned)code);
             return true;
         }
         if (prompt && strlen(prompt->ending) >= 6 && holds(sides[side], prompt->ending)) {

@@ -37,8 +37,9 @@ static struct pair null_pair(const struct pair *pair, enum null_kind kind)
 }
 
 /* One batch: the questions of a few rows. */
-static int ask_rows(struct labeler *labeler, struct null_row *rows, const struct pair *pairs, size_t n,
-                    const struct cancel *cancel, struct error *err)
+static int ask_rows(struct labeler *labeler, struct null_row *rows,
+                    const struct pair *pairs, size_t n, const struct cancel *cancel,
+                    struct error *err)
 {
     struct question *questions = xcalloc(2 * n, sizeof *questions);
     const struct question **list = xcalloc(2 * n, sizeof *list);
@@ -48,7 +49,8 @@ static int ask_rows(struct labeler *labeler, struct null_row *rows, const struct
     for (size_t i = 0; i < n && rc == 0; i++) {
         bool once = rows[i].kind != NULL_NO_CONTEXT; /* both orders are the same text */
         for (int order = 0; order < (once ? 1 : 2) && rc == 0; order++) {
-            rc = labeler_prepare(labeler, &pairs[i], (enum order)order, 0, &questions[n_asked], err);
+            rc = labeler_prepare(labeler, &pairs[i], (enum order)order, 0,
+                                 &questions[n_asked], err);
             list[n_asked] = &questions[n_asked];
             n_asked += rc == 0;
         }
@@ -59,7 +61,9 @@ static int ask_rows(struct labeler *labeler, struct null_row *rows, const struct
         enum labeler_failure failure;
         int k = labeler_collect(labeler, answers + got, n_asked - got, cancel, &failure, err);
         if (k <= 0)
-            rc = k < 0 ? -1 : error_set(err, ERROR_FAILED, "the labeler left questions without an answer");
+            rc = k < 0 ? -1
+                       : error_set(err, ERROR_FAILED,
+                                   "the labeler left questions without an answer");
         else
             got += (size_t)k;
     }
@@ -112,14 +116,16 @@ static void summarise(struct null_test *test)
     }
 }
 
-int null_test_run(struct labeler *labeler, const struct pair *const *pairs, size_t n, struct null_test *out,
-                  const struct cancel *cancel, struct error *err)
+int null_test_run(struct labeler *labeler, const struct pair *const *pairs, size_t n,
+                  struct null_test *out, const struct cancel *cancel, struct error *err)
 {
     memset(out, 0, sizeof *out);
     if (labeler_caps(labeler)->pointwise)
-        return error_set(err, ERROR_USAGE, "the null test is for labelers that compare two responses");
+        return error_set(err, ERROR_USAGE,
+                         "the null test is for labelers that compare two responses");
     if (labeler_caps(labeler)->simulated)
-        return error_set(err, ERROR_USAGE, "the simulated labeler reads no text: it has no null test");
+        return error_set(err, ERROR_USAGE,
+                         "the simulated labeler reads no text: it has no null test");
     size_t total = 3 * n + (n > 0);
     struct pair *made = xcalloc(total + 1, sizeof *made);
     out->rows = xcalloc(total + 1, sizeof *out->rows);

@@ -22,7 +22,8 @@ const struct prompt_field prompt_fields[] = {
      "chat: all up to the ending is the user's turn, the ending opens the assistant's"},
     {"system", PROMPT_TEXT, AT(system), 0, 0, NULL, "",
      "the system message of a chat; empty: the format's own"},
-    {"preamble", PROMPT_TEXT, AT(preamble), 0, 0, NULL, "", "what the labeler is told first"},
+    {"preamble", PROMPT_TEXT, AT(preamble), 0, 0, NULL, "",
+     "what the labeler is told first"},
     {"exemplars", PROMPT_EXEMPLARS, AT(exemplars), 0, PROMPT_SHOTS_MAX, NULL, "[]",
      "solved examples: a list, or {set: builtin-exemplars, shots: 2}"},
     {"exemplars.set", PROMPT_WORD, AT(exemplar_set), 0, 0, NULL, NULL,
@@ -34,14 +35,18 @@ const struct prompt_field prompt_fields[] = {
     {"cot.on", PROMPT_BOOL, AT(cot_on), 0, 0, NULL, "false",
      "the labeler writes its reasons first, then is asked again"},
     {"cot.ending", PROMPT_TEXT, AT(cot_ending), 0, 0, NULL,
-     "Say which one is better and why.\nRationale:", "stands in place of the ending while reasons are written"},
+     "Say which one is better and why.\nRationale:",
+     "stands in place of the ending while reasons are written"},
     {"cot.max_tokens", PROMPT_INT, AT(cot_max_tokens), 1, 4096, NULL, "160",
      "the longest rationale"},
-    {"cot.stop", PROMPT_WORDS, AT(cot_stop), 0, 8, NULL, "[\"\\n\\n\"]", "texts that end a rationale"},
-    {"ending", PROMPT_TEXT, AT(ending), 0, 0, NULL, "", "what stands right before the answer"},
+    {"cot.stop", PROMPT_WORDS, AT(cot_stop), 0, 8, NULL, "[\"\\n\\n\"]",
+     "texts that end a rationale"},
+    {"ending", PROMPT_TEXT, AT(ending), 0, 0, NULL, "",
+     "what stands right before the answer"},
     {"options", PROMPT_WORDS, AT(options), 2, PROMPT_OPTIONS_MAX, NULL, "[\"1\", \"2\"]",
      "the answers; the first means {{first}}; a third means a tie"},
-    {"decode.samples", PROMPT_INT, AT(samples), 1, 64, NULL, "1", "rationales for each order"},
+    {"decode.samples", PROMPT_INT, AT(samples), 1, 64, NULL, "1",
+     "rationales for each order"},
     {"decode.temperature", PROMPT_REAL, AT(temperature), 0, 10, NULL, "0",
      "of sampled rationales; 0: always the likeliest token"},
     {"decode.top_k", PROMPT_INT, AT(top_k), 0, 1000000, NULL, "40",
@@ -50,7 +55,8 @@ const struct prompt_field prompt_fields[] = {
      "only the likeliest tokens that make up this mass are sampled"},
     {0},
 };
-const char *const prompt_slot_names[PROMPT_SLOTS] = {"context", "first", "second", "title", "group"};
+const char *const prompt_slot_names[PROMPT_SLOTS] = {"context", "first", "second",
+                                                     "title", "group"};
 #define EXEMPLAR_KEYS {"id", "title", "group", "context", "a", "b", "rationale", "label"}
 
 /* What is being filled, for messages. */
@@ -85,11 +91,13 @@ static const char *shown(const struct yaml_value *v, char out[64])
 }
 
 /* A string is due. Unquoted words that YAML reads as something else are refused. */
-static int want_text(const struct filler *f, const struct yaml_value *v, const char *name, char **out)
+static int want_text(const struct filler *f, const struct yaml_value *v, const char *name,
+                     char **out)
 {
     char word[64];
     if (v->kind != YAML_TEXT)
-        return fail(f, v, "%s must be a text, not a %s", name, v->kind == YAML_LIST ? "list" : "mapping");
+        return fail(f, v, "%s must be a text, not a %s", name,
+                    v->kind == YAML_LIST ? "list" : "mapping");
     enum yaml_reading reading = v->look == LOOK_PLAIN ? yaml_read_plain(v->text) : READ_TEXT;
     if (reading == READ_NULL && v->len == 0) {
         fail(f, v, "%s has no value, which YAML reads as null; a text is due", name);
@@ -105,7 +113,8 @@ static int want_text(const struct filler *f, const struct yaml_value *v, const c
     return 0;
 }
 
-static int want_word(const struct filler *f, const struct yaml_value *v, const char *name, char **out)
+static int want_word(const struct filler *f, const struct yaml_value *v, const char *name,
+                     char **out)
 {
     if (want_text(f, v, name, out))
         return -1;
@@ -116,8 +125,8 @@ static int want_word(const struct filler *f, const struct yaml_value *v, const c
 }
 
 /* A plain number is due; quotes make it a text. */
-static int want_number(const struct filler *f, const struct yaml_value *v, const struct prompt_field *row,
-                       double *out)
+static int want_number(const struct filler *f, const struct yaml_value *v,
+                       const struct prompt_field *row, double *out)
 {
     char word[64];
     if (v->kind != YAML_TEXT)
@@ -129,7 +138,8 @@ static int want_number(const struct filler *f, const struct yaml_value *v, const
     if ((reading != READ_INT && (whole || reading != READ_REAL)) || !plain_digits) {
         const char *kind = yaml_reading_name(reading);
         if (reading == READ_NULL && v->len == 0)
-            fail(f, v, "%s has no value; %s is due", row->name, whole ? "a whole number" : "a number");
+            fail(f, v, "%s has no value; %s is due", row->name,
+                 whole ? "a whole number" : "a number");
         else
             fail(f, v, "%s: %s is read as %s; %s is due", row->name, shown(v, word), kind,
                  whole ? "a whole number" : "a number");
@@ -143,11 +153,13 @@ static int want_number(const struct filler *f, const struct yaml_value *v, const
     if (*end || errno == ERANGE || !isfinite(*out))
         return fail(f, v, "%s: %s is not a number", row->name, shown(v, word));
     if (*out < row->min || *out > row->max)
-        return fail(f, v, "%s must be %g..%g, not %s", row->name, row->min, row->max, shown(v, word));
+        return fail(f, v, "%s must be %g..%g, not %s", row->name, row->min, row->max,
+                    shown(v, word));
     return 0;
 }
 
-static int want_bool(const struct filler *f, const struct yaml_value *v, const char *name, bool *out)
+static int want_bool(const struct filler *f, const struct yaml_value *v, const char *name,
+                     bool *out)
 {
     char word[64];
     if (v->kind != YAML_TEXT || v->look != LOOK_PLAIN || yaml_read_plain(v->text) != READ_BOOL) {
@@ -161,8 +173,8 @@ static int want_bool(const struct filler *f, const struct yaml_value *v, const c
     return 0;
 }
 
-static int want_choice(const struct filler *f, const struct yaml_value *v, const struct prompt_field *row,
-                       int *out)
+static int want_choice(const struct filler *f, const struct yaml_value *v,
+                       const struct prompt_field *row, int *out)
 {
     char *text = NULL;
     if (want_text(f, v, row->name, &text))
@@ -194,14 +206,15 @@ static void words_free(char ***words, size_t *n)
     *n = 0;
 }
 
-static int want_words(const struct filler *f, const struct yaml_value *v, const struct prompt_field *row,
-                      char ***words, size_t *n)
+static int want_words(const struct filler *f, const struct yaml_value *v,
+                      const struct prompt_field *row, char ***words, size_t *n)
 {
     words_free(words, n);
     if (v->kind != YAML_LIST)
         return fail(f, v, "%s must be a list of texts, such as %s", row->name, row->value);
     if (v->n < (size_t)row->min || v->n > (size_t)row->max)
-        return fail(f, v, "%s must have %g..%g entries, not %zu", row->name, row->min, row->max, v->n);
+        return fail(f, v, "%s must have %g..%g entries, not %zu", row->name, row->min,
+                    row->max, v->n);
     *words = xcalloc(v->n + 1, sizeof **words);
     for (size_t i = 0; i < v->n; i++) {
         *n = i + 1;
@@ -216,8 +229,8 @@ static int want_words(const struct filler *f, const struct yaml_value *v, const 
     return 0;
 }
 
-static int unknown_key(const struct filler *f, const struct yaml_value *key, const char *const *names,
-                       size_t n, const char *where)
+static int unknown_key(const struct filler *f, const struct yaml_value *key,
+                       const char *const *names, size_t n, const char *where)
 {
     char word[64];
     fail(f, key, "%s is not a key%s%s", shown(key, word), where[0] ? " of " : "", where);
@@ -244,11 +257,13 @@ static struct exemplar *exemplar_add(struct exemplars *list)
 static int fill_exemplar(const struct filler *f, const struct yaml_value *v)
 {
     static const char *const keys[] = EXEMPLAR_KEYS;
-    static const struct prompt_field label = {"label", PROMPT_INT, 0, 1, PROMPT_OPTIONS_MAX, NULL, NULL, ""};
+    static const struct prompt_field label = {
+        "label", PROMPT_INT, 0, 1, PROMPT_OPTIONS_MAX, NULL, NULL, ""};
     if (v->kind != YAML_MAP)
         return fail(f, v, "an exemplar is a mapping {context:, a:, b:, rationale:, label:}");
     struct exemplar *row = exemplar_add(&f->p->exemplars);
-    char **texts[] = {&row->id, &row->title, &row->group, &row->context, &row->a, &row->b, &row->rationale};
+    char **texts[] = {&row->id, &row->title, &row->group,    &row->context,
+                      &row->a,  &row->b,     &row->rationale};
     int64_t column;
     yaml_place(f->p->yaml, f->p->yaml_len, v->begin, &row->line, &column);
     for (size_t i = 0; i < v->n; i++) {
@@ -303,7 +318,8 @@ static int fill_exemplars(const struct filler *f, const struct yaml_value *v)
     return 0;
 }
 
-static int fill_field(const struct filler *f, const struct prompt_field *row, const struct yaml_value *v)
+static int fill_field(const struct filler *f, const struct prompt_field *row,
+                      const struct yaml_value *v)
 {
     void *at = (char *)f->p + row->offset;
     double number;
@@ -390,8 +406,8 @@ void prompt_free(struct prompt *p)
 {
     if (!p)
         return;
-    char *texts[] = {p->file, p->yaml, p->name, p->task, p->system, p->preamble, p->sample, p->ending,
-                     p->exemplar_set, p->cot_ending};
+    char *texts[] = {p->file,     p->yaml,   p->name,   p->task,         p->system,
+                     p->preamble, p->sample, p->ending, p->exemplar_set, p->cot_ending};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         free(texts[i]);
     exemplars_release(&p->exemplars);
@@ -416,8 +432,9 @@ struct prompt *prompt_parse(const char *yaml, size_t len, const char *file, stru
     p->spans = xcalloc(1, sizeof *p->spans);
     p->spans->root = root;
     fill_defaults(p);
-    int rc = root->kind == YAML_MAP ? fill_map(&f, root, "")
-                                    : fail(&f, root, "a prompt is a mapping: name:, sample:, ending: ..");
+    int rc = root->kind == YAML_MAP
+                 ? fill_map(&f, root, "")
+                 : fail(&f, root, "a prompt is a mapping: name:, sample:, ending: ..");
     if (rc == 0)
         rc = prompt_check(p, err);
     if (rc) {

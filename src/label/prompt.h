@@ -32,7 +32,8 @@ struct exemplars {
     size_t n, cap;
 };
 void exemplars_release(struct exemplars *list);
-/* One JSON object a line: {"id","title","context","a","b","rationale","label"}. Errors name file:line. */
+/* One JSON object a line: {"id","title","context","a","b","rationale","label"}. Errors
+ * name file:line. */
 int exemplars_read(const char *path, struct exemplars *out, struct error *err);
 
 struct prompt {
@@ -55,29 +56,34 @@ struct prompt {
     size_t n_options;
     int64_t samples, top_k;
     double temperature, top_p;
-    bool pointwise;             /* the sample shows one response only ({{first}}): a score, not a choice */
+    bool pointwise; /* the sample shows one response only ({{first}}): a score, not a
+                       choice */
     struct prompt_spans *spans; /* where each value stands in yaml */
 };
 
 /*
- * Reads a prompt. `file` is for messages ("FILE:LINE:COL: ..."). Refuses: more than 1 MiB, deeper than 64, anchors,
- * aliases, tags, a second document, duplicate or unknown keys (nearest known one in the hint), bad UTF-8 and NUL,
- * values of the wrong type (says how it was read and asks for quotes), unknown, misspelt, missing or doubled slots.
- * An exemplar set is only named: see prompt_load_exemplars.
+ * Reads a prompt. `file` is for messages ("FILE:LINE:COL: ..."). Refuses: more than 1
+ * MiB, deeper than 64, anchors, aliases, tags, a second document, duplicate or unknown
+ * keys (nearest known one in the hint), bad UTF-8 and NUL, values of the wrong type (says
+ * how it was read and asks for quotes), unknown, misspelt, missing or doubled slots. An
+ * exemplar set is only named: see prompt_load_exemplars.
  */
 struct prompt *prompt_parse(const char *yaml, size_t len, const char *file, struct error *err);
 /* The same for a file. */
 struct prompt *prompt_read(const char *path, struct error *err);
 void prompt_free(struct prompt *prompt); /* NULL is fine */
 
-/* Fills exemplars from DIR/exemplars.jsonl ("builtin-exemplars") or DIR/NAME.jsonl when the prompt names a set; does
- * nothing otherwise. Must be called before rendering, by the thread that parsed it. Fails when the set has fewer. */
+/* Fills exemplars from DIR/exemplars.jsonl ("builtin-exemplars") or DIR/NAME.jsonl when
+ * the prompt names a set; does nothing otherwise. Must be called before rendering, by the
+ * thread that parsed it. Fails when the set has fewer. */
 int prompt_load_exemplars(struct prompt *prompt, const char *dir, struct error *err);
 
 /*
- * The prompt with one field changed ("ending", "cot.max_tokens", "shots"): only the value's bytes in the YAML are
- * replaced, a missing key is added. The result was parsed again and is what the new text says; NULL and the error
- * when the value will not do. Lists are given as YAML ("[\"1\", \"2\"]", or lines "- .."). Exemplars are copied when the set is the same.
+ * The prompt with one field changed ("ending", "cot.max_tokens", "shots"): only the
+ * value's bytes in the YAML are replaced, a missing key is added. The result was parsed
+ * again and is what the new text says; NULL and the error when the value will not do.
+ * Lists are given as YAML ("[\"1\", \"2\"]", or lines "- .."). Exemplars are copied when
+ * the set is the same.
  */
 struct prompt *prompt_set(const struct prompt *prompt, const char *field, const char *value,
                           struct error *err);
@@ -111,14 +117,22 @@ const struct prompt_field *prompt_field_find(const char *name, struct error *err
 void prompt_get(const struct prompt *prompt, const struct prompt_field *field, struct buf *out);
 
 /* The slots of a sample. */
-enum prompt_slot { PROMPT_SLOT_CONTEXT, PROMPT_SLOT_FIRST, PROMPT_SLOT_SECOND, PROMPT_SLOT_TITLE, PROMPT_SLOT_GROUP,
-                   PROMPT_SLOTS };
+enum prompt_slot {
+    PROMPT_SLOT_CONTEXT,
+    PROMPT_SLOT_FIRST,
+    PROMPT_SLOT_SECOND,
+    PROMPT_SLOT_TITLE,
+    PROMPT_SLOT_GROUP,
+    PROMPT_SLOTS
+};
 extern const char *const prompt_slot_names[PROMPT_SLOTS]; /* "context", ... */
 /*
- * Walks a template: calls literal(ctx, bytes, len) for plain text (`\{{` is given as `{{`) and slot(ctx, which) for
- * slots, in order. What a slot is filled with is never looked at. Fails at a slot nobody knows, with *at its offset.
+ * Walks a template: calls literal(ctx, bytes, len) for plain text (`\{{` is given as
+ * `{{`) and slot(ctx, which) for slots, in order. What a slot is filled with is never
+ * looked at. Fails at a slot nobody knows, with *at its offset.
  */
-int prompt_walk(const char *text, size_t len, void (*literal)(void *ctx, const char *bytes, size_t len),
+int prompt_walk(const char *text, size_t len,
+                void (*literal)(void *ctx, const char *bytes, size_t len),
                 void (*slot)(void *ctx, enum prompt_slot which), void *ctx, size_t *at,
                 struct error *err);
 

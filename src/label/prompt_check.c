@@ -7,7 +7,8 @@
 #include "src/base/text.h"
 #include "src/label/prompt_fields.h"
 
-struct yaml_value *prompt_value(const struct prompt *prompt, const char *field, struct yaml_value **key)
+struct yaml_value *prompt_value(const struct prompt *prompt, const char *field,
+                                struct yaml_value **key)
 {
     const struct yaml_value *map = prompt->spans->root;
     const char *dot = strchr(field, '.');
@@ -55,8 +56,10 @@ static size_t brace_byte(const struct prompt *p, const char *field, const char *
     return v->begin;
 }
 
-int prompt_walk(const char *text, size_t len, void (*literal)(void *ctx, const char *bytes, size_t len),
-                void (*slot)(void *ctx, enum prompt_slot which), void *ctx, size_t *at, struct error *err)
+int prompt_walk(const char *text, size_t len,
+                void (*literal)(void *ctx, const char *bytes, size_t len),
+                void (*slot)(void *ctx, enum prompt_slot which), void *ctx, size_t *at,
+                struct error *err)
 {
     size_t start = 0;
     for (size_t i = 0; i < len; i++) {
@@ -89,7 +92,8 @@ int prompt_walk(const char *text, size_t len, void (*literal)(void *ctx, const c
             bare[strcspn(bare, " ")] = 0;
             const char *near = text_nearest(bare, prompt_slot_names, PROMPT_SLOTS);
             return near ? error_hint(err, "did you mean {{%s}}?", near)
-                        : error_hint(err, "slots: {{context}} {{first}} {{second}} {{title}} {{group}}; "
+                        : error_hint(err, "slots: {{context}} {{first}} {{second}} "
+                                          "{{title}} {{group}}; "
                                           "write \\{{ for braces as text");
         }
         if (literal && i > start)
@@ -123,8 +127,8 @@ static size_t slot_at(const char *text, const char *name, int k)
     }
 }
 
-static int check_slots(struct prompt *p, const char *field, const char *text, int count[PROMPT_SLOTS],
-                       struct error *err)
+static int check_slots(struct prompt *p, const char *field, const char *text,
+                       int count[PROMPT_SLOTS], struct error *err)
 {
     size_t at = 0;
     struct error inner;
@@ -146,7 +150,8 @@ static int check_no_slots(struct prompt *p, const char *field, const char *text,
         if (count[i]) {
             char name[32], message[120];
             snprintf(name, sizeof name, "{{%s}}", prompt_slot_names[i]);
-            snprintf(message, sizeof message, "%s stands in %s; slots belong into the sample", name, field);
+            snprintf(message, sizeof message,
+                     "%s stands in %s; slots belong into the sample", name, field);
             fail_byte(p, brace_byte(p, field, text, slot_at(text, name, 0)), err, message);
             return error_hint(err, "write \\{{ for braces as text");
         }
@@ -159,7 +164,9 @@ static int check_sample(struct prompt *p, struct error *err)
     char message[120];
     if (!p->sample) {
         fail_byte(p, p->spans->root->begin, err, "the prompt has no sample");
-        return error_hint(err, "sample: says how a pair is shown, with {{context}} {{first}} {{second}}");
+        return error_hint(
+            err,
+            "sample: says how a pair is shown, with {{context}} {{first}} {{second}}");
     }
     if (check_slots(p, "sample", p->sample, count, err))
         return -1;
@@ -167,9 +174,11 @@ static int check_sample(struct prompt *p, struct error *err)
         if (count[i] > 1) {
             char name[32];
             snprintf(name, sizeof name, "{{%s}}", prompt_slot_names[i]);
-            snprintf(message, sizeof message, "%s stands there %d times; once is allowed", name, count[i]);
-            return fail_byte(p, brace_byte(p, "sample", p->sample, slot_at(p->sample, name, 1)), err,
-                             message);
+            snprintf(message, sizeof message, "%s stands there %d times; once is allowed",
+                     name, count[i]);
+            return fail_byte(
+                p, brace_byte(p, "sample", p->sample, slot_at(p->sample, name, 1)), err,
+                message);
         }
     p->pointwise = !count[PROMPT_SLOT_SECOND] && p->n_options > 3;
     for (int i = PROMPT_SLOT_CONTEXT; i <= PROMPT_SLOT_SECOND; i++)
@@ -178,7 +187,8 @@ static int check_sample(struct prompt *p, struct error *err)
             return fail_byte(p, value_byte(p, "sample"), err, message);
         }
     if (!p->pointwise && p->n_options > 3) {
-        fail_byte(p, value_byte(p, "options"), err, "a choice between two has 2 options, or 3 with a tie");
+        fail_byte(p, value_byte(p, "options"), err,
+                  "a choice between two has 2 options, or 3 with a tie");
         return error_hint(err, "a prompt without {{second}} scores one response and may have more");
     }
     return 0;
@@ -195,7 +205,8 @@ static int check_exemplars(struct prompt *p, struct error *err)
         if (!row->b && !p->pointwise)
             return fail_byte(p, at, err, "an exemplar needs context, a, b and label");
         if (row->label < 1 || row->label > most) {
-            snprintf(message, sizeof message, "an exemplar's label must be 1..%d, not %d", most, row->label);
+            snprintf(message, sizeof message, "an exemplar's label must be 1..%d, not %d",
+                     most, row->label);
             return fail_byte(p, at, err, message);
         }
         if (p->cot_on && !row->rationale)
@@ -216,6 +227,7 @@ int prompt_check(struct prompt *p, struct error *err)
         check_no_slots(p, "ending", p->ending, err))
         return -1;
     if (p->pointwise && p->cot_on)
-        return fail_byte(p, value_byte(p, "cot.on"), err, "a prompt that scores one response has no cot");
+        return fail_byte(p, value_byte(p, "cot.on"), err,
+                         "a prompt that scores one response has no cot");
     return check_exemplars(p, err);
 }

@@ -82,7 +82,8 @@ void prompt_get(const struct prompt *p, const struct prompt_field *field, struct
     }
 }
 
-static bool field_equal(const struct prompt *a, const struct prompt *b, const struct prompt_field *row)
+static bool field_equal(const struct prompt *a, const struct prompt *b,
+                        const struct prompt_field *row)
 {
     struct buf x, y;
     buf_init(&x, 0);
@@ -141,7 +142,8 @@ static void place_new_line(const struct prompt *p, struct place *at, size_t byte
 {
     at->begin = at->end = byte;
     bool open = byte > 0 && p->yaml[byte - 1] != '\n' && line_start(p, byte) != byte;
-    snprintf(at->before, sizeof at->before, "%s%*s%s: ", open ? at->newline : "", (int)indent, "", key);
+    snprintf(at->before, sizeof at->before, "%s%*s%s: ", open ? at->newline : "",
+             (int)indent, "", key);
     snprintf(at->after, sizeof at->after, "%s", at->newline);
     at->indent = indent;
 }
@@ -169,7 +171,8 @@ static void place_in_map(const struct prompt *p, struct place *at, const struct 
 }
 
 /* The field's first half as a new key at the end of the document: "cot: {max_tokens: 5}". */
-static void place_group(const struct prompt *p, struct place *at, const char *group, const char *key)
+static void place_group(const struct prompt *p, struct place *at, const char *group,
+                        const char *key)
 {
     char both[64];
     snprintf(both, sizeof both, "%s: {%s", group, key);
@@ -231,8 +234,9 @@ static void find_place(const struct prompt *p, const char *field, struct place *
 /* Under |: lines that stand as they are. False when the text cannot be written so. */
 static bool write_block(const struct place *at, const char *text, size_t len, struct buf *out)
 {
-    if (len == 0 || text[strspn(text, "\n")] == 0 || strpbrk(text, "\r") || strstr(text, "\xC2\x85") ||
-        strstr(text, "\xE2\x80\xA8") || strstr(text, "\xE2\x80\xA9") || strstr(text, "\xEF\xBB\xBF"))
+    if (len == 0 || text[strspn(text, "\n")] == 0 || strpbrk(text, "\r") ||
+        strstr(text, "\xC2\x85") || strstr(text, "\xE2\x80\xA8") ||
+        strstr(text, "\xE2\x80\xA9") || strstr(text, "\xEF\xBB\xBF"))
         return false;
     size_t newlines = 0;
     while (newlines < len && text[len - 1 - newlines] == '\n')
@@ -255,7 +259,11 @@ static bool write_block(const struct place *at, const char *text, size_t len, st
 
 static bool plain_safe(const char *text)
 {
-    return text[0] && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == 0 &&
+    return text[0] &&
+           text[strspn(
+               text,
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] ==
+               0 &&
            text[0] != '-' && text[0] != '.' && yaml_read_plain(text) == READ_TEXT;
 }
 
@@ -272,7 +280,8 @@ static char *splice(const struct prompt *p, const struct prompt_field *row, cons
     bool under = text && !plain && !at->flow && (at->block || strchr(value, '\n')) &&
                  row->type == PROMPT_TEXT && write_block(at, value, strlen(value), &out);
     if (under) {
-        /* A block text brings its own end of line; what is left of the old line (blanks, comment) goes on its own. */
+        /* A block text brings its own end of line; what is left of the old line (blanks,
+         * comment) goes on its own. */
         if (at->block || at->after[0]) {
             buf_add(&out, p->yaml + end, p->yaml_len - end);
         } else {
@@ -329,7 +338,8 @@ static void trim_block(const struct prompt *p, struct place *at, const char *val
 
 static int copy_exemplars(struct prompt *to, const struct prompt *from)
 {
-    if (!to->exemplar_set || !from->exemplar_set || strcmp(to->exemplar_set, from->exemplar_set) != 0 ||
+    if (!to->exemplar_set || !from->exemplar_set ||
+        strcmp(to->exemplar_set, from->exemplar_set) != 0 ||
         (int64_t)from->exemplars.n < to->shots || to->exemplars.n)
         return 0;
     struct exemplars *list = &to->exemplars;
@@ -349,14 +359,17 @@ static int copy_exemplars(struct prompt *to, const struct prompt *from)
 }
 
 /* `shots` where no set is named yet: the built-in one. */
-static const struct prompt_field *adapt_shots(const struct prompt *p, const struct prompt_field *row,
-                                              const char **value, char buffer[96], struct error *err)
+static const struct prompt_field *adapt_shots(const struct prompt *p,
+                                              const struct prompt_field *row,
+                                              const char **value, char buffer[96],
+                                              struct error *err)
 {
     const struct yaml_value *list = prompt_value(p, "exemplars", NULL);
     if (strcmp(row->name, "exemplars.shots") != 0 || (list && list->kind == YAML_MAP))
         return row;
     if (list && list->n) {
-        error_set(err, ERROR_USAGE, "the exemplars of %s are written out, shots cannot be chosen", p->name);
+        error_set(err, ERROR_USAGE,
+                  "the exemplars of %s are written out, shots cannot be chosen", p->name);
         error_hint(err, "set exemplars to {set: builtin-exemplars, shots: 2} first");
         return NULL;
     }
@@ -365,7 +378,8 @@ static const struct prompt_field *adapt_shots(const struct prompt *p, const stru
     return prompt_field_find("exemplars", NULL);
 }
 
-/* A list written over several lines ("- a\n- b") as one line. NULL: it is no list, or one line already. */
+/* A list written over several lines ("- a\n- b") as one line. NULL: it is no list, or one
+ * line already. */
 static char *flat_list(const struct prompt_field *row, const char *value)
 {
     const char *first = value + strspn(value, " \t\n");
@@ -395,8 +409,8 @@ static char *flat_list(const struct prompt_field *row, const char *value)
     return flat;
 }
 
-static struct prompt *set_value(const struct prompt *p, const struct prompt_field *row, const char *value,
-                                struct error *err)
+static struct prompt *set_value(const struct prompt *p, const struct prompt_field *row,
+                                const char *value, struct error *err)
 {
     struct place at;
     struct error why;
@@ -419,7 +433,8 @@ static struct prompt *set_value(const struct prompt *p, const struct prompt_fiel
         struct buf now;
         buf_init(&now, 0);
         prompt_get(made, row, &now);
-        bool text = row->type == PROMPT_TEXT || row->type == PROMPT_WORD || row->type == PROMPT_CHOICE;
+        bool text = row->type == PROMPT_TEXT || row->type == PROMPT_WORD ||
+                    row->type == PROMPT_CHOICE;
         if (text && strcmp(buf_str(&now), value) != 0)
             same = false;
         buf_release(&now);
@@ -433,7 +448,8 @@ static struct prompt *set_value(const struct prompt *p, const struct prompt_fiel
     return NULL;
 }
 
-struct prompt *prompt_set(const struct prompt *p, const char *field, const char *value, struct error *err)
+struct prompt *prompt_set(const struct prompt *p, const char *field, const char *value,
+                          struct error *err)
 {
     char buffer[96];
     const struct prompt_field *row = prompt_field_find(field, err);

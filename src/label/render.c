@@ -13,9 +13,9 @@
 
 const char *render_part_name(enum render_part part)
 {
-    static const char *const names[] = {"marker", "system", "preamble", "exemplar", "sample", "context",
-                                        "first", "second", "title", "group", "cot.ending", "rationale",
-                                        "ending"};
+    static const char *const names[] = {
+        "marker", "system", "preamble", "exemplar",   "sample",    "context", "first",
+        "second", "title",  "group",    "cot.ending", "rationale", "ending"};
     return names[part];
 }
 
@@ -29,7 +29,8 @@ void rendered_release(struct rendered *r)
 
 /* ---- text with ranges ---- */
 
-static void range_add(struct rendered *r, size_t begin, size_t end, enum render_part part, int exemplar)
+static void range_add(struct rendered *r, size_t begin, size_t end, enum render_part part,
+                      int exemplar)
 {
     if (begin == end)
         return;
@@ -42,7 +43,8 @@ static void range_add(struct rendered *r, size_t begin, size_t end, enum render_
     r->ranges[r->n_ranges++] = (struct render_range){begin, end, part, exemplar};
 }
 
-static void part_add(struct rendered *r, enum render_part part, int exemplar, const char *bytes, size_t len)
+static void part_add(struct rendered *r, enum render_part part, int exemplar,
+                     const char *bytes, size_t len)
 {
     size_t begin = r->text.len;
     buf_add(&r->text, bytes, len);
@@ -73,12 +75,12 @@ static void section_literal(void *ctx, const char *bytes, size_t len)
 
 static void section_slot(void *ctx, enum prompt_slot which)
 {
-    static const enum render_part parts[PROMPT_SLOTS] = {PART_CONTEXT, PART_FIRST, PART_SECOND, PART_TITLE,
-                                                         PART_GROUP};
+    static const enum render_part parts[PROMPT_SLOTS] = {
+        PART_CONTEXT, PART_FIRST, PART_SECOND, PART_TITLE, PART_GROUP};
     struct section *s = ctx;
     if (s->fill[which])
-        part_add(s->out, s->exemplar >= 0 ? PART_EXEMPLAR : parts[which], s->exemplar, s->fill[which],
-                 s->fill_len[which]);
+        part_add(s->out, s->exemplar >= 0 ? PART_EXEMPLAR : parts[which], s->exemplar,
+                 s->fill[which], s->fill_len[which]);
 }
 
 /* The prompt's texts were checked when it was parsed: the walk cannot fail. */
@@ -143,7 +145,8 @@ static void add_exemplars(struct rendered *r, const struct prompt *p)
         }
         text_part(r, PART_EXEMPLAR, e, p->ending);
         text_part(r, PART_EXEMPLAR, e, prompt_option_gap(p));
-        part_add(r, PART_EXEMPLAR, e, p->options[row->label - 1], strlen(p->options[row->label - 1]));
+        part_add(r, PART_EXEMPLAR, e, p->options[row->label - 1],
+                 strlen(p->options[row->label - 1]));
         part_add(r, PART_EXEMPLAR, e, "\n\n", 2);
     }
 }
@@ -215,8 +218,8 @@ static void copy_ranges(struct rendered *r, const struct rendered *body, size_t 
     }
 }
 
-static int render_chat(const struct renderer *rr, const struct render_call *call, struct rendered *body,
-                       struct rendered *r, struct error *err)
+static int render_chat(const struct renderer *rr, const struct render_call *call,
+                       struct rendered *body, struct rendered *r, struct error *err)
 {
     const struct prompt *p = rr->prompt;
     struct chat_message messages[2];
@@ -236,7 +239,8 @@ static int render_chat(const struct renderer *rr, const struct render_call *call
     } else {
         if (model_chat(rr->model, rr->chat_format, messages, n, true, &r->tokens, &r->text, err))
             return -1;
-        const char *text = buf_str(&r->text), *at = find_bytes(text, r->text.len, buf_str(&body->text), user);
+        const char *text = buf_str(&r->text),
+                   *at = find_bytes(text, r->text.len, buf_str(&body->text), user);
         size_t begin = at ? (size_t)(at - text) : r->text.len, len = strlen(p->system);
         const char *system = find_bytes(text, begin, p->system, len);
         size_t sys = system ? (size_t)(system - text) : begin, sys_end = system ? sys + len : begin;
@@ -252,12 +256,12 @@ static int render_chat(const struct renderer *rr, const struct render_call *call
     add_answer(r, p, call);
     if (!rr->model)
         return 0;
-    return model_encode(rr->model, buf_str(&r->text) + r->last_text, r->text.len - r->last_text, &r->tokens,
-                        err);
+    return model_encode(rr->model, buf_str(&r->text) + r->last_text,
+                        r->text.len - r->last_text, &r->tokens, err);
 }
 
-static int render_with(const struct renderer *rr, const struct render_call *call, size_t context_len,
-                       struct rendered *out, struct error *err)
+static int render_with(const struct renderer *rr, const struct render_call *call,
+                       size_t context_len, struct rendered *out, struct error *err)
 {
     memset(out, 0, sizeof *out);
     buf_init(&out->text, RENDER_MAX);
@@ -308,8 +312,8 @@ static size_t lines_len(const char *text, size_t lines)
 }
 
 /* The most lines that fit, by halving: tokens grow with the text. */
-static int render_cut(const struct renderer *rr, const struct render_call *call, struct rendered *out,
-                      struct error *err)
+static int render_cut(const struct renderer *rr, const struct render_call *call,
+                      struct rendered *out, struct error *err)
 {
     const char *context = call->pair->context;
     size_t lines = count_lines(context), low = 0, high = lines; /* low fits, high does not */
@@ -317,8 +321,10 @@ static int render_cut(const struct renderer *rr, const struct render_call *call,
     if (render_with(rr, call, 0, out, err))
         return -1;
     if (out->tokens.n > rr->context) {
-        error_set(err, ERROR_DATA, "longer than the model's context even without the post: %zu tokens of %zu",
-                  out->tokens.n, rr->context);
+        error_set(
+            err, ERROR_DATA,
+            "longer than the model's context even without the post: %zu tokens of %zu",
+            out->tokens.n, rr->context);
         rendered_release(out);
         return -1;
     }
@@ -342,7 +348,8 @@ static int render_cut(const struct renderer *rr, const struct render_call *call,
     return 0;
 }
 
-int render(const struct renderer *rr, const struct render_call *call, struct rendered *out, struct error *err)
+int render(const struct renderer *rr, const struct render_call *call,
+           struct rendered *out, struct error *err)
 {
     const char *context = call->no_context ? "" : call->pair->context;
     size_t len = strlen(context);
@@ -357,8 +364,10 @@ int render(const struct renderer *rr, const struct render_call *call, struct ren
     if (!rr->model || out->tokens.n <= rr->context)
         return 0;
     if (!len) {
-        error_set(err, ERROR_DATA, "longer than the model's context even without the post: %zu tokens of %zu",
-                  out->tokens.n, rr->context);
+        error_set(
+            err, ERROR_DATA,
+            "longer than the model's context even without the post: %zu tokens of %zu",
+            out->tokens.n, rr->context);
         rendered_release(out);
         return -1;
     }
@@ -373,8 +382,9 @@ static void options_free(struct tokens *options, size_t n)
         tokens_release(&options[i]);
 }
 
-/* options[i] holds the ids of text + option i. Returns how many ids all have in common with `base`, leaving
- * every option at least one; what is common is taken off the options. */
+/* options[i] holds the ids of text + option i. Returns how many ids all have in common
+ * with `base`, leaving every option at least one; what is common is taken off the
+ * options. */
 static size_t split_common(struct tokens *options, size_t n, const int32_t *base, size_t n_base)
 {
     size_t common = n_base;
@@ -385,14 +395,15 @@ static size_t split_common(struct tokens *options, size_t n, const int32_t *base
         common = k;
     }
     for (size_t i = 0; i < n; i++) {
-        memmove(options[i].ids, options[i].ids + common, (options[i].n - common) * sizeof *options[i].ids);
+        memmove(options[i].ids, options[i].ids + common,
+                (options[i].n - common) * sizeof *options[i].ids);
         options[i].n -= common;
     }
     return common;
 }
 
-static int encode_options(const struct renderer *rr, const char *text, size_t len, struct tokens *options,
-                          struct error *err)
+static int encode_options(const struct renderer *rr, const char *text, size_t len,
+                          struct tokens *options, struct error *err)
 {
     const struct prompt *p = rr->prompt;
     for (size_t i = 0; i < p->n_options; i++) {
@@ -406,19 +417,22 @@ static int encode_options(const struct renderer *rr, const char *text, size_t le
         if (rc)
             return -1;
         if (options[i].n == 0)
-            return error_set(err, ERROR_DATA, "the option \"%s\" has no token of its own", p->options[i]);
+            return error_set(err, ERROR_DATA, "the option \"%s\" has no token of its own",
+                             p->options[i]);
     }
     return 0;
 }
 
-static int check_distinct(const struct renderer *rr, const struct tokens *options, struct error *err)
+static int check_distinct(const struct renderer *rr, const struct tokens *options,
+                          struct error *err)
 {
     for (size_t i = 0; i < rr->prompt->n_options; i++)
         for (size_t k = 0; k < i; k++)
             if (options[i].n == options[k].n &&
                 memcmp(options[i].ids, options[k].ids, options[i].n * sizeof *options[i].ids) == 0)
                 return error_set(err, ERROR_DATA,
-                                 "this model's tokenizer cannot tell the options \"%s\" and \"%s\" apart",
+                                 "this model's tokenizer cannot tell the options \"%s\" "
+                                 "and \"%s\" apart",
                                  rr->prompt->options[k], rr->prompt->options[i]);
     return 0;
 }
@@ -476,7 +490,8 @@ static void tokens_copy(struct tokens *to, const struct tokens *from)
         tokens_add(to, from->ids[i]);
 }
 
-int render_options(const struct renderer *rr, struct rendered *r, struct tokens *options, struct error *err)
+int render_options(const struct renderer *rr, struct rendered *r, struct tokens *options,
+                   struct error *err)
 {
     size_t tail = r->tokens.n - r->last_token;
     if (rr->exact && tail >= rr->ending.n &&
@@ -488,7 +503,8 @@ int render_options(const struct renderer *rr, struct rendered *r, struct tokens 
     }
     for (size_t i = 0; i < rr->n_options; i++)
         options[i].n = 0;
-    if (encode_options(rr, buf_str(&r->text) + r->last_text, r->text.len - r->last_text, options, err))
+    if (encode_options(rr, buf_str(&r->text) + r->last_text, r->text.len - r->last_text,
+                       options, err))
         return -1;
     size_t common = split_common(options, rr->n_options, r->tokens.ids + r->last_token, tail);
     r->tokens.n = r->last_token + common;

@@ -157,19 +157,25 @@ static void plain_words(struct page *page, const struct report_input *in, const 
     page_heading(page, 2, "In plain words");
     page_list_begin(page);
     if (json_is_true(json_object_get(f->agreement, "simulated")))
-        page_item(page, "The labeler is simulated: these figures are planted and say nothing of a model.");
+        page_item(page, "The labeler is simulated: these figures are planted and say "
+                        "nothing of a model.");
     item(page, "Labels: %s.", text_of(f->agreement, "says"));
     item(page, "Order: %s.", text_of(f->bias, "says"));
     if (f->compare != NULL)
-        item(page, "Against %s: %s.", in->parent_name != NULL ? in->parent_name : "the other version",
+        item(page, "Against %s: %s.",
+             in->parent_name != NULL ? in->parent_name : "the other version",
              text_of(f->compare, "says"));
     double ece = show_number(calibration, "ece"), brier = show_number(calibration, "brier");
     if (brier > .25)
-        page_item(page, "Its probabilities do harm: saying 50 % every time would have a lower Brier score.");
+        page_item(page, "Its probabilities do harm: saying 50 % every time would have a "
+                        "lower Brier score.");
     else if (ece > .1)
-        item(page, "Its probabilities are off by %.0f points on average, %s: use the verdicts, not the margins.",
+        item(page,
+             "Its probabilities are off by %.0f points on average, %s: use the verdicts, "
+             "not the margins.",
              100 * ece,
-             show_number(calibration, "overconfidence") > 0 ? "mostly too sure" : "mostly too timid");
+             show_number(calibration, "overconfidence") > 0 ? "mostly too sure"
+                                                            : "mostly too timid");
     double gap = show_number(json_object_get(f->bias, "length"), "verbosity_gap");
     if (fabs(gap) >= .1)
         item(page, "It favours %s responses: %.0f points more agreement where the raters did too.",
@@ -180,9 +186,12 @@ static void plain_words(struct page *page, const struct report_input *in, const 
              100 * smallest);
     const char *kind = text_of(f->agreement, "rater_kind");
     if (strcmp(kind, "ai") == 0)
-        page_item(page, "The reference labels come from another model: agreement with them is not agreement with people.");
+        page_item(page, "The reference labels come from another model: agreement with "
+                        "them is not agreement with people.");
     if (in->test_looks > 0)
-        item(page, "Test pairs of this set were looked at %" PRId64 " times; with every look they are less of a test.",
+        item(page,
+             "Test pairs of this set were looked at %" PRId64
+             " times; with every look they are less of a test.",
              in->test_looks);
     const json_t *warnings = json_object_get(f->agreement, "warnings");
     for (size_t i = 0; i < json_array_size(warnings); i++)
@@ -292,7 +301,8 @@ static void position_section(struct page *page, const struct figures *f)
     show_p_log10(&note, show_number(b, "primacy_p"), show_number(b, "primacy_log10_p"));
     buf_adds(&note, " for one slot against the other");
     row_share(page, "same position", b, "same_position_rate", "wilson", buf_str(&note));
-    row_share(page, "slot 1 of all calls", b, "first_pick_rate", "first_pick_wilson", "50 % is fair");
+    row_share(page, "slot 1 of all calls", b, "first_pick_rate", "first_pick_wilson",
+              "50 % is fair");
     struct cells cells = { .n = 0 };
     buf_adds(cell(&cells), "pull of slot 1");
     show_signed(cell(&cells), b, "pull_mean");
@@ -304,7 +314,8 @@ static void position_section(struct page *page, const struct figures *f)
     cells_end(&cells, page, NAN);
     buf_clear(&note);
     buf_addf(&note, "%ld pairs", show_count(b, "n_same_winner"));
-    row_share(page, "agreement where the orders agree", b, "agreement_same_winner", "", buf_str(&note));
+    row_share(page, "agreement where the orders agree", b, "agreement_same_winner", "",
+              buf_str(&note));
     buf_clear(&note);
     buf_addf(&note, "%ld pairs", show_count(b, "n_flipped"));
     row_share(page, "agreement where they differ", b, "agreement_flipped", "", buf_str(&note));
@@ -450,7 +461,8 @@ static void add_refs(struct buf *text, const json_t *pairs)
     }
 }
 
-static void compare_section(struct page *page, const struct report_input *in, const struct figures *f)
+static void compare_section(struct page *page, const struct report_input *in,
+                            const struct figures *f)
 {
     const json_t *c = f->compare;
     char title[200];
@@ -471,7 +483,8 @@ static void compare_section(struct page *page, const struct report_input *in, co
     show_p(&text, show_number(c, "mcnemar_exact"));
     buf_adds(&text, ", mid-p ");
     show_p(&text, show_number(c, "mcnemar_midp"));
-    buf_addf(&text, "; %ld versions compared on this set, Holm ", show_count(c, "versions_compared"));
+    buf_addf(&text, "; %ld versions compared on this set, Holm ",
+             show_count(c, "versions_compared"));
     show_p(&text, show_number(c, "holm"));
     buf_adds(&text, ". Same position ");
     show_percent(&text, c, "same_position_from");
@@ -558,8 +571,11 @@ json_t *report_json(const struct report_input *input)
     json_object_set_new(out, "labeler", json_text0(input->labeler));
     json_object_set(out, "agreement", figures.agreement);
     json_object_set(out, "bias", figures.bias);
-    json_object_set_new(out, "compare", figures.compare != NULL ? json_incref(figures.compare) : json_null());
-    json_object_set_new(out, "null", figures.null != NULL ? json_incref(figures.null) : json_null());
+    json_object_set_new(out, "compare",
+                        figures.compare != NULL ? json_incref(figures.compare)
+                                                : json_null());
+    json_object_set_new(out, "null",
+                        figures.null != NULL ? json_incref(figures.null) : json_null());
     json_object_set_new(out, "contested", report_pairs_json(input));
     json_object_set_new(out, "markdown", json_text(buf_str(&page), page.len));
     buf_release(&page);

@@ -48,8 +48,9 @@ struct report_input {
 
 enum report_format { REPORT_MD, REPORT_HTML };
 void report_write(const struct report_input *input, enum report_format format, struct buf *out);
-/* The same facts as an object: {"command":"show report", "agreement":{..}, "bias":{..}, "compare":{..},
- * "contested":[..], "markdown":".."}; its text form is the value of "markdown". */
+/* The same facts as an object: {"command":"show report", "agreement":{..}, "bias":{..},
+ * "compare":{..}, "contested":[..], "markdown":".."}; its text form is the value of
+ * "markdown". */
 json_t *report_json(const struct report_input *input);
 void report_print(const json_t *answer, struct buf *out);
 

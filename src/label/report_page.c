@@ -61,18 +61,22 @@ static void add_line(struct page *page, const char *text)
 void page_begin(struct page *page, const char *title)
 {
     if (is_html(page)) {
-        buf_adds(page->out,
-                 "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                 "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                 "style-src 'unsafe-inline'\">\n"
-                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+        buf_adds(
+            page->out,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+            "style-src 'unsafe-inline'\">\n"
+            "<meta name=\"viewport\" content=\"width=device-width, "
+            "initial-scale=1\">\n<title>");
         add_line(page, title);
         buf_adds(page->out,
                  "</title>\n<style>\n"
-                 "body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; "
+                 "body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; "
+                 "padding: 0 1em; "
                  "color: #222; background: #fff; }\n"
                  "table { border-collapse: collapse; margin: 1em 0; }\n"
-                 "th, td { padding: .2em .8em; border-bottom: 1px solid #ccc; text-align: right; }\n"
+                 "th, td { padding: .2em .8em; border-bottom: 1px solid #ccc; "
+                 "text-align: right; }\n"
                  "th:first-child, td:first-child { text-align: left; }\n"
                  "pre { background: #f4f4f4; padding: .6em; white-space: pre-wrap; "
                  "overflow-wrap: anywhere; }\n"

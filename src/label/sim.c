@@ -29,7 +29,8 @@ static const struct option sim_options[] = {
     { NULL, OPTION_INT, 0, 0, 0, NULL, NULL, NULL },
 };
 
-/* Fitted to pairs of two authors of the pocket world; tests/unit/test_world_sim.c holds them to it. */
+/* Fitted to pairs of two authors of the pocket world; tests/unit/test_world_sim.c holds
+ * them to it. */
 static const struct {
     const char *name;
     struct sim sim;
@@ -52,8 +53,9 @@ static int part_parse(const char *part, struct sim *out, struct error *err)
     }
     if (option == NULL) {
         error_set(err, ERROR_USAGE, "the simulated labeler knows no part \"%.60s\"", part);
-        return error_hint(err, "parts are gap=, pos=, len=, noise= and taste=, separated by commas; "
-                               "or L, S or XS in front");
+        return error_hint(
+            err, "parts are gap=, pos=, len=, noise= and taste=, separated by commas; "
+                 "or L, S or XS in front");
     }
     double value = strtod(is + 1, &end);
     if (end == is + 1 || *end != '\0' || !isfinite(value))

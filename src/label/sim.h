@@ -21,22 +21,25 @@ struct sim {
     double gap, pos, len, noise, taste;
 };
 /*
- * "sim", "sim:gap=1.6,pos=.3": the parts that are not named keep gap=1 and 0. "sim:L", "sim:S", "sim:XS"
- * stand for three strengths, made so that on pairs of the pocket world agreement with people and same
- * position are near the paper's (78, 74, 63 %; 18, 21, 56 %); parts behind one change it ("sim:L,pos=0").
- * Error names the bad part.
+ * "sim", "sim:gap=1.6,pos=.3": the parts that are not named keep gap=1 and 0. "sim:L",
+ * "sim:S", "sim:XS" stand for three strengths, made so that on pairs of the pocket world
+ * agreement with people and same position are near the paper's (78, 74, 63 %; 18, 21, 56
+ * %); parts behind one change it ("sim:L,pos=0"). Error names the bad part.
  */
 int sim_parse(const char *name, struct sim *out, struct error *err);
 /* The strength whose parts these are, "L", "S" or "XS"; NULL: none. */
 const char *sim_preset(const struct sim *sim);
-/* Canonical name: the first four parts and taste if it has any, shortest decimals. sim_parse of it gives the same values. */
+/* Canonical name: the first four parts and taste if it has any, shortest decimals.
+ * sim_parse of it gives the same values. */
 void sim_name(const struct sim *sim, struct buf *out);
-/* gold_a - gold_b where the set has gold, else the reference's gap; 0 for identical responses. False: the pair has neither. */
+/* gold_a - gold_b where the set has gold, else the reference's gap; 0 for identical
+ * responses. False: the pair has neither. */
 bool sim_truth(const struct pair *pair, double *gap);
 /* False: no truth known, no label can be given. */
 bool sim_logit(const struct sim *sim, const struct pair *pair, enum order order, uint64_t seed,
                int repeat, double *logit);
-/* Fills logprobs, outside, p_first, slot of an initialised label (order, seed, repeat are read from it); error when there is no truth. */
+/* Fills logprobs, outside, p_first, slot of an initialised label (order, seed, repeat are
+ * read from it); error when there is no truth. */
 void sim_label(const struct sim *sim, const struct pair *pair, struct label *label);
 
 #endif

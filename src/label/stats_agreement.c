@@ -151,7 +151,8 @@ static void over_used_rows(struct stats_agreement *a, const struct used_rows *us
     a->pabak = 2 * stats_rate((double)(table[0] + table[3]), a->kappa_n) - 1;
 }
 
-/* ---- bootstrap: what each cluster adds, so that a draw costs its clusters and not its rows ---- */
+/* ---- bootstrap: what each cluster adds, so that a draw costs its clusters and not its
+ * rows ---- */
 
 struct cluster_part {
     double n, hits;

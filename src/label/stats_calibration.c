@@ -101,7 +101,8 @@ struct stats_calibration stats_calibration(const struct judged *rows, size_t n, 
         sum_add(&brier, (row->p_a - y) * (row->p_a - y));
         sum_add(&brier_logit, (row->p_a_logit - y) * (row->p_a_logit - y));
         sum_add(&over, sorted[k].confidence - sorted[k].hit);
-        /* A surely wrong answer costs a lot, not infinitely much: one row may not hide the others. */
+        /* A surely wrong answer costs a lot, not infinitely much: one row may not hide
+         * the others. */
         sum_add(&nll, -log(fmax(right, DBL_MIN)));
     }
     if (out.n > 0) {

@@ -108,8 +108,11 @@ static void single_order_fill(struct stats_compare *out, const struct match *mat
     struct match *kept = xcalloc(n + 1, sizeof *kept);
     size_t *place = xcalloc(n + 1, sizeof *place), k = 0;
     for (size_t i = 0; i < n; i++) {
-        double hit = (judged_hit_order(match[i].to, ORDER_AB) - judged_hit_order(match[i].from, ORDER_AB) +
-                      judged_hit_order(match[i].to, ORDER_BA) - judged_hit_order(match[i].from, ORDER_BA)) / 2;
+        double hit = (judged_hit_order(match[i].to, ORDER_AB) -
+                      judged_hit_order(match[i].from, ORDER_AB) +
+                      judged_hit_order(match[i].to, ORDER_BA) -
+                      judged_hit_order(match[i].from, ORDER_BA)) /
+                     2;
         if (isnan(hit))
             continue;
         kept[k] = match[i];
@@ -233,8 +236,9 @@ static double holm_of(double p, const struct compare_options *options, size_t ve
     return out;
 }
 
-struct stats_compare stats_compare(const struct judged *from, size_t n_from, const struct judged *to,
-                                   size_t n_to, const struct compare_options *options)
+struct stats_compare stats_compare(const struct judged *from, size_t n_from,
+                                   const struct judged *to, size_t n_to,
+                                   const struct compare_options *options)
 {
     static const struct compare_options none;
     options = options != NULL ? options : &none;

@@ -23,8 +23,8 @@ struct compare_options {
     size_t draws;
 };
 
-/* As published tables count: all pairs with reference a or b that both judged in both orders; a failed or
- * tied order is wrong. */
+/* As published tables count: all pairs with reference a or b that both judged in both
+ * orders; a failed or tied order is wrong. */
 struct compare_published {
     size_t n, clusters;
     struct mcnemar order[2]; /* by one order alone */
@@ -37,14 +37,16 @@ struct stats_compare {
     size_t n_fixed, n_broke;
     const struct pair **fixed, **broke; /* d > 0, d < 0; in set order; owned arrays */
     double *fixed_d, *broke_d;          /* 1, .5 / -1, -.5 */
-    double diff, plain_se, se;          /* mean of d = hit(to) - hit(from), se clustered by context */
+    double diff, plain_se,
+        se; /* mean of d = hit(to) - hit(from), se clustered by context */
     struct interval diff_ci, diff_boot;
     size_t clusters;
     bool few_clusters;
     double agreement_from, agreement_to; /* on the n pairs */
     double same_position_from, same_position_to; /* of pairs that both judged decisively */
     size_t position_n;
-    struct mcnemar mcnemar;  /* on the two-order verdicts; pairs that are half in one are left out */
+    struct mcnemar
+        mcnemar; /* on the two-order verdicts; pairs that are half in one are left out */
     size_t mcnemar_left_out_half;
     double single_order_diff, single_order_se; /* (hit ab + hit ba) / 2 in place of the verdict */
     struct compare_published published;
@@ -57,8 +59,9 @@ struct stats_compare {
     char says[240];
 };
 /* Rows are matched by set and number of the pair. */
-struct stats_compare stats_compare(const struct judged *from, size_t n_from, const struct judged *to,
-                                   size_t n_to, const struct compare_options *options);
+struct stats_compare stats_compare(const struct judged *from, size_t n_from,
+                                   const struct judged *to, size_t n_to,
+                                   const struct compare_options *options);
 void stats_compare_release(struct stats_compare *compare);
 
 #endif

@@ -122,7 +122,8 @@ static bool by_preferred_length(const struct judged *row, size_t i, char *label,
     if (a == b)
         return one(i, label, size, rank, "equal lengths", 2);
     bool longer = (a > b) == (choice == CHOICE_A);
-    return one(i, label, size, rank, longer ? "longer preferred" : "shorter preferred", longer ? 0 : 1);
+    return one(i, label, size, rank, longer ? "longer preferred" : "shorter preferred",
+               longer ? 0 : 1);
 }
 
 static bool by_orders(const struct judged *row, size_t i, char *label, size_t size, int *rank)

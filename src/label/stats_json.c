@@ -42,8 +42,9 @@ static void set_warnings(json_t *object, bool few_clusters, size_t clusters, boo
         json_array_append_new(warnings, json_string(text));
     }
     if (simulated)
-        json_array_append_new(warnings,
-                              json_string("simulated labeler: these figures are planted, not found"));
+        json_array_append_new(
+            warnings,
+            json_string("simulated labeler: these figures are planted, not found"));
     json_object_set_new(object, "warnings", warnings);
 }
 
@@ -444,7 +445,8 @@ json_t *stats_null_json(const struct stats_null null[NULL_KINDS],
     return out;
 }
 
-json_t *stats_headline_json(const struct judged *rows, size_t n, const struct stats_options *options)
+json_t *stats_headline_json(const struct judged *rows, size_t n,
+                            const struct stats_options *options)
 {
     static const struct stats_options none;
     struct stats_options quick = options != NULL ? *options : none;

@@ -1,7 +1,7 @@
 /*
- * Statistics as the JSON objects of contract 3: every key of `show agreement`, `show bias`,
- * `compare`, `show matrix` and the null part of `probe`, and some more. New references; the caller owns
- * them. stats_text.h makes the text form from these objects.
+ * Statistics as the JSON objects of contract 3: every key of `show agreement`, `show
+ * bias`, `compare`, `show matrix` and the null part of `probe`, and some more. New
+ * references; the caller owns them. stats_text.h makes the text form from these objects.
  */
 #ifndef RLAIF_LABEL_STATS_JSON_H
 #define RLAIF_LABEL_STATS_JSON_H
@@ -20,8 +20,10 @@ json_t *stats_matrix_json(const struct stats_matrix *m, const struct stats_optio
 /* The null test: kinds that were not run (n = 0) are left out. */
 json_t *stats_null_json(const struct stats_null null[NULL_KINDS],
                         const struct stats_options *options);
-/* The headline trio alone, without a bootstrap, for a running job and the status line: n, used, agreement,
- * clustered, with, same_position_rate, first, second, no_label_rate, provisional, says. */
-json_t *stats_headline_json(const struct judged *rows, size_t n, const struct stats_options *options);
+/* The headline trio alone, without a bootstrap, for a running job and the status line: n,
+ * used, agreement, clustered, with, same_position_rate, first, second, no_label_rate,
+ * provisional, says. */
+json_t *stats_headline_json(const struct judged *rows, size_t n,
+                            const struct stats_options *options);
 
 #endif

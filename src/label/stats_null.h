@@ -12,7 +12,8 @@
 
 struct stats_null {
     size_t n, invalid;   /* rows; rows without an answer, left out of the rest */
-    size_t calls;        /* different prompts: one a row when both orders are the same text, else two */
+    size_t calls; /* different prompts: one a row when both orders are the same text, else
+                     two */
     size_t decisive_calls, first_picks;
     double first_pick_rate;
     struct interval wilson;

@@ -1,4 +1,5 @@
-/* How far the answer hangs on the slot: same position, direction, pull; and the published counts. */
+/* How far the answer hangs on the slot: same position, direction, pull; and the published
+ * counts. */
 #include "src/label/stats_position.h"
 
 #include <math.h>

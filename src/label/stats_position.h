@@ -29,7 +29,8 @@ struct stats_position {
     double first_pick_p;
     double first_pick_rate_both_orders; /* 1/2 + (first - second) / (2 decisive) */
     size_t n_pull;
-    double pull_mean, pull_se, pull_median; /* pull = P(A | A first) - P(A | A second); se clustered */
+    double pull_mean, pull_se,
+        pull_median; /* pull = P(A | A first) - P(A | A second); se clustered */
     double soft_gap, soft_direction;        /* mean |pull|; pull_mean / 2 */
     size_t pull_histogram[STATS_PULL_BINS];
     size_t same_winner;   /* equal winners, ties and failures as classes of their own */

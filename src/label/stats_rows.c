@@ -64,7 +64,8 @@ static bool is_decisive(enum slot slot)
 
 double judged_pull(const struct judged *row)
 {
-    /* Verdicts without probabilities pull only when both are decisive: a tie says nothing of slots. */
+    /* Verdicts without probabilities pull only when both are decisive: a tie says nothing
+     * of slots. */
     bool known = !isnan(row->p_first[0]) && !isnan(row->p_first[1]);
     if (!known && !(is_decisive(row->slot[0]) && is_decisive(row->slot[1])))
         return NAN;
@@ -77,7 +78,9 @@ double judged_bpde(const struct judged *row)
     for (int o = 0; o < 2; o++) {
         if (row->slot[o] == SLOT_NONE)
             continue;
-        int what = row->slot[o] == SLOT_TIE ? 1 : (row->slot[o] == SLOT_1) == (o == ORDER_AB) ? 0 : 2;
+        int what = row->slot[o] == SLOT_TIE                      ? 1
+                   : (row->slot[o] == SLOT_1) == (o == ORDER_AB) ? 0
+                                                                 : 2;
         count[what]++;
         n++;
     }

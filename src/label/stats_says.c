@@ -73,7 +73,9 @@ void agreement_says(struct stats_agreement *a, const struct stats_position *posi
     } else if (a->used < PAIRS_FEW || !with_interval) {
         add(out, size, "too few pairs to tell: %zu used", a->used);
     } else if (high < .5) {
-        add(out, size, "agrees less than chance with %.100s: %.0f %% (%.0f to %.0f): it prefers what the raters do not",
+        add(out, size,
+            "agrees less than chance with %.100s: %.0f %% (%.0f to %.0f): it prefers "
+            "what the raters do not",
             a->with, percent(a->agreement), percent(low), percent(high));
     } else if (low <= .5 && a->used < PAIRS_SOME) {
         add(out, size, "too few pairs to tell from chance: %.0f %% (%.0f to %.0f) on %zu pairs",

@@ -1,4 +1,5 @@
-/* One plain sentence for each answer, by fixed rules that stand in stats_says.c. Internal to the statistics. */
+/* One plain sentence for each answer, by fixed rules that stand in stats_says.c. Internal
+ * to the statistics. */
 #ifndef RLAIF_LABEL_STATS_SAYS_H
 #define RLAIF_LABEL_STATS_SAYS_H
 

@@ -15,7 +15,8 @@ void stats_bias_print(const json_t *answer, struct buf *out);
 void stats_compare_print(const json_t *answer, struct buf *out);
 void stats_matrix_print(const json_t *answer, struct buf *out);
 void stats_null_print(const json_t *answer, struct buf *out);
-/* One line for a status line or a job: "agreement 71 % (66 to 76) with people | same position ..". */
+/* One line for a status line or a job: "agreement 71 % (66 to 76) with people | same
+ * position ..". */
 void stats_headline_print(const json_t *headline, struct buf *out);
 
 #endif

@@ -10,7 +10,8 @@ static bool begins_with(const struct tokens *whole, const struct tokens *head)
     return head->n < whole->n && memcmp(whole->ids, head->ids, head->n * sizeof *head->ids) == 0;
 }
 
-/* Probability of option i and not of a longer one that begins with it: the nearest longer ones are taken off. */
+/* Probability of option i and not of a longer one that begins with it: the nearest longer
+ * ones are taken off. */
 static double own_mass(const double *logprobs, const struct tokens *options, size_t n, size_t i)
 {
     double mass = exp(logprobs[i]);
@@ -27,7 +28,8 @@ static double own_mass(const double *logprobs, const struct tokens *options, siz
     return mass > 0 ? mass : 0;
 }
 
-double score_expected(const double *logprobs, const struct tokens *options, size_t n, double *outside)
+double score_expected(const double *logprobs, const struct tokens *options, size_t n,
+                      double *outside)
 {
     double sum = 0, score = 0;
     for (size_t i = 0; i < n; i++) {
@@ -42,8 +44,9 @@ double score_expected(const double *logprobs, const struct tokens *options, size
     return 2 * (score / sum - 1) / (double)(n - 1) - 1;
 }
 
-enum answer_kind verdict_parse(const char *text, size_t len, char *const *options, size_t n, enum slot *slot,
-                               char *reason, size_t reason_size)
+enum answer_kind verdict_parse(const char *text, size_t len, char *const *options,
+                               size_t n, enum slot *slot, char *reason,
+                               size_t reason_size)
 {
     *slot = SLOT_NONE;
     while (len && strchr(" \t\r\n", *text)) {

@@ -34,7 +34,8 @@ static void use_weights(const struct model *m)
 
 static void use_text(const struct model *m)
 {
-    static const char text[] = "Hello hello  don't 123\r\n\n<|im_end|> \xff\xe6\x97\xa5 aaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    static const char text[] = "Hello hello  don't 123\r\n\n<|im_end|> \xff\xe6\x97\xa5 "
+                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     struct tokens ids = {0};
     struct buf back;
     buf_init(&back, 1 << 20);

@@ -1,8 +1,9 @@
 /*
- * Any bytes as a prompt: refused with a place, or read; and what was read can be edited in place,
- * field by field, and rendered. With a fuzzer:
- *   clang -fsanitize=fuzzer,address,undefined -I. $(pkg-config --cflags yaml-0.1 jansson) \
- *     tests/fuzz/fuzz_prompt.c build/liblabel.a build/libdata.a build/libmodels.a build/libbase.a ...
+ * Any bytes as a prompt: refused with a place, or read; and what was read can be edited
+ * in place, field by field, and rendered. With a fuzzer:
+ *   clang -fsanitize=fuzzer,address,undefined -I. $(pkg-config --cflags yaml-0.1 jansson)
+ * \ tests/fuzz/fuzz_prompt.c build/liblabel.a build/libdata.a build/libmodels.a
+ * build/libbase.a ...
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,8 @@ static void render_one(const struct prompt *p)
     struct rendered out;
     struct error err;
     CHECK(renderer_init(&renderer, p, NULL, &err) == 0);
-    struct render_call call = {.pair = &pair, .order = ORDER_BA, .rationale = a, .rationale_len = 3};
+    struct render_call call = {
+        .pair = &pair, .order = ORDER_BA, .rationale = a, .rationale_len = 3};
     CHECK(render(&renderer, &call, &out, &err) == 0);
     size_t at = 0;
     for (size_t i = 0; i < out.n_ranges; i++) {

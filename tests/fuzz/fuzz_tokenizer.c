@@ -18,8 +18,9 @@ enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 static void make_spm(struct build *b)
 {
     static char names[256][8];
-    static const char *const merged[] = {"he", "ll", "hell", "hello", "\xe2\x96\x81hello", "aa",
-                                         "aaaa", "aaaaaaaa", "\xe2\x96\x81", "the", "in", "\xe6\x97\xa5"};
+    static const char *const merged[] = {
+        "he",       "ll",           "hell", "hello", "\xe2\x96\x81hello", "aa", "aaaa",
+        "aaaaaaaa", "\xe2\x96\x81", "the",  "in",    "\xe6\x97\xa5"};
     const char *tokens[BUILD_VOCAB] = {"<unk>", "<s>", "</s>"};
     int32_t types[BUILD_VOCAB] = {PIECE_UNKNOWN, PIECE_CONTROL, PIECE_CONTROL};
     float scores[BUILD_VOCAB] = {0};

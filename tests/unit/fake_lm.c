@@ -62,7 +62,8 @@ int model_encode(const struct model *model, const char *text, size_t len, struct
 {
     (void)err;
     for (size_t i = 0; i < len; i++) {
-        if (model->merge_digits && text[i] == ' ' && i + 1 < len && text[i + 1] >= '0' && text[i + 1] <= '9') {
+        if (model->merge_digits && text[i] == ' ' && i + 1 < len && text[i + 1] >= '0' &&
+            text[i + 1] <= '9') {
             tokens_add(out, FAKE_MERGED + text[i + 1] - '0');
             i++;
         } else {
@@ -94,8 +95,9 @@ int32_t model_bos(const struct model *model)
     return model->bos;
 }
 
-int model_chat(const struct model *model, const char *format, const struct chat_message *messages, size_t n,
-               bool open_assistant, struct tokens *out, struct buf *text, struct error *err)
+int model_chat(const struct model *model, const char *format,
+               const struct chat_message *messages, size_t n, bool open_assistant,
+               struct tokens *out, struct buf *text, struct error *err)
 {
     (void)format;
     for (size_t i = 0; i <= n; i++) {
@@ -157,7 +159,8 @@ static void score_one(struct engine *e, const struct score_request *q, struct sc
     }
     if (q->all)
         for (size_t i = q->first_scored; i < q->prompt.n; i++)
-            r->token_logprobs[i - q->first_scored] = logprob_of(e, q->prompt.ids, i, q->prompt.ids[i]);
+            r->token_logprobs[i - q->first_scored] =
+                logprob_of(e, q->prompt.ids, i, q->prompt.ids[i]);
     for (int i = 0; i < q->n_top; i++) {
         r->top[i].id = FAKE_BYTE + '1' + i;
         r->top[i].logprob = logprob_of(e, q->prompt.ids, q->prompt.n, r->top[i].id);
@@ -169,8 +172,9 @@ static void score_one(struct engine *e, const struct score_request *q, struct sc
     tokens_release(&all);
 }
 
-int engine_score(struct engine *e, enum pool_priority priority, const struct score_request *requests,
-                 struct score_result *results, size_t n, const struct cancel *cancel, struct error *err)
+int engine_score(struct engine *e, enum pool_priority priority,
+                 const struct score_request *requests, struct score_result *results,
+                 size_t n, const struct cancel *cancel, struct error *err)
 {
     (void)priority;
     if (cancel_asked(cancel))
@@ -192,8 +196,10 @@ size_t engine_cached(struct engine *e, struct token_run prompt)
     return prompt.n / 4;
 }
 
-int engine_generate(struct engine *e, enum pool_priority priority, const struct sampling *sampling,
-                    const struct generate_request *requests, struct generate_result *results, size_t n,
+int engine_generate(struct engine *e, enum pool_priority priority,
+                    const struct sampling *sampling,
+                    const struct generate_request *requests,
+                    struct generate_result *results, size_t n,
                     const struct cancel *cancel, struct error *err)
 {
     (void)priority;

@@ -1,4 +1,5 @@
-/* The grammar of lines, filters, rendering, completion, and commands on a workspace without a model. */
+/* The grammar of lines, filters, rendering, completion, and commands on a workspace
+ * without a model. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,14 +30,20 @@ static const struct {
 } lines[] = {
     {"help", "help", NULL, 0, 0, NULL, NULL, NULL, OUTPUT_TEXT, ""},
     {"show pair #17 as json", "show", "pair", 1, 0, NULL, NULL, NULL, OUTPUT_JSON, ""},
-    {"label p1 p2 n=32 split=all; wait last", "label", NULL, 2, 2, NULL, NULL, NULL, OUTPUT_TEXT, " wait last"},
-    {"show bias p1 where disagree margin<.2 by split,tag as tsv > out.tsv", "show", "bias", 1, 0,
-     "disagree margin<.2", "split,tag", "out.tsv", OUTPUT_TSV, ""},
-    {"list pairs where text~\"a ; b\" | flip", "list", "pairs", 0, 0, "text~\"a ; b\" | flip", NULL, NULL, OUTPUT_TEXT, ""},
-    {"import pairs 'a b.csv' set=x >!y.json", "import", "pairs", 1, 1, NULL, NULL, "!y.json", OUTPUT_TEXT, ""},
-    {"  # a comment\n help # no comment here", "help", NULL, 2, 0, NULL, NULL, NULL, OUTPUT_TEXT, NULL},
-    {"# only a comment\nquit\nhelp", "quit", NULL, 0, 0, NULL, NULL, NULL, OUTPUT_TEXT, "help"},
-    {"import pairs ./a=b.csv", "import", "pairs", 1, 0, NULL, NULL, NULL, OUTPUT_TEXT, ""},
+    {"label p1 p2 n=32 split=all; wait last", "label", NULL, 2, 2, NULL, NULL, NULL,
+     OUTPUT_TEXT, " wait last"},
+    {"show bias p1 where disagree margin<.2 by split,tag as tsv > out.tsv", "show",
+     "bias", 1, 0, "disagree margin<.2", "split,tag", "out.tsv", OUTPUT_TSV, ""},
+    {"list pairs where text~\"a ; b\" | flip", "list", "pairs", 0, 0,
+     "text~\"a ; b\" | flip", NULL, NULL, OUTPUT_TEXT, ""},
+    {"import pairs 'a b.csv' set=x >!y.json", "import", "pairs", 1, 1, NULL, NULL,
+     "!y.json", OUTPUT_TEXT, ""},
+    {"  # a comment\n help # no comment here", "help", NULL, 2, 0, NULL, NULL, NULL,
+     OUTPUT_TEXT, NULL},
+    {"# only a comment\nquit\nhelp", "quit", NULL, 0, 0, NULL, NULL, NULL, OUTPUT_TEXT,
+     "help"},
+    {"import pairs ./a=b.csv", "import", "pairs", 1, 0, NULL, NULL, NULL, OUTPUT_TEXT,
+     ""},
 };
 
 static void test_lines(void **state)
@@ -176,8 +183,10 @@ static void test_filters(void **state)
         if (!filter)
             fail_msg("%s: %s", cases[i].filter, err.text);
         /* first has no group: group!=work holds for it. */
-        if (filter_holds(filter, &one) != cases[i].first || filter_holds(filter, &two) != cases[i].second)
-            fail_msg("%s: %d %d", cases[i].filter, filter_holds(filter, &one), filter_holds(filter, &two));
+        if (filter_holds(filter, &one) != cases[i].first ||
+            filter_holds(filter, &two) != cases[i].second)
+            fail_msg("%s: %d %d", cases[i].filter, filter_holds(filter, &one),
+                     filter_holds(filter, &two));
         filter_free(filter);
     }
 }
@@ -233,8 +242,8 @@ static void test_render(void **state)
 {
     struct command command = {.verb = "x"};
     struct call call = {.command = &command};
-    json_t *answer = json_pack("{ss s[{ss sf} {ss sf}]}", "command", "x", "rows", "name", "a\tb|c", "p",
-                               0.1, "name", "d\x1b[2J", "p", 12.0);
+    json_t *answer = json_pack("{ss s[{ss sf} {ss sf}]}", "command", "x", "rows", "name",
+                               "a\tb|c", "p", 0.1, "name", "d\x1b[2J", "p", 12.0);
     static const struct {
         enum output_format format;
         const char *text;
@@ -334,7 +343,8 @@ static json_t *run_json(struct bench *bench, const char *line)
     struct error err = {0};
     if (run(bench, line, &err) != 0)
         fail_msg("%s: %s", line, err.text);
-    json_t *answer = json_parse(bench->capture.data.data, bench->capture.data.len, "answer", 1, &err);
+    json_t *answer =
+        json_parse(bench->capture.data.data, bench->capture.data.len, "answer", 1, &err);
     if (!answer)
         fail_msg("%s: %s", bench->capture.data.data, err.text);
     return answer;
@@ -448,7 +458,8 @@ static void test_error_json(void **state)
     struct bench *bench = *state;
     struct error err = {0};
     assert_int_equal(run(bench, "show pair #100000 as json", &err), ERROR_USAGE);
-    json_t *answer = json_parse(bench->capture.data.data, bench->capture.data.len, "answer", 1, &err);
+    json_t *answer =
+        json_parse(bench->capture.data.data, bench->capture.data.len, "answer", 1, &err);
     assert_non_null(answer);
     assert_non_null(strstr(json_string_value(json_object_get(answer, "error")), "no #100000"));
     assert_true(json_is_null(json_object_get(answer, "byte")));
@@ -460,9 +471,14 @@ static void test_complete(void **state)
     static const struct {
         const char *line, *word;
     } cases[] = {
-        {"sho", "show"}, {"show ag", "agreement"}, {"label summary-b", "summary-base"},
-        {"label summary-base n=3 sp", "split="}, {"label x split=", "split=dev"},
-        {"use set bu", "builtin"}, {"help; show con", "config"}, {"explain same_pos", "same_position_rate"},
+        {"sho", "show"},
+        {"show ag", "agreement"},
+        {"label summary-b", "summary-base"},
+        {"label summary-base n=3 sp", "split="},
+        {"label x split=", "split=dev"},
+        {"use set bu", "builtin"},
+        {"help; show con", "config"},
+        {"explain same_pos", "same_position_rate"},
         {"list pairs wh", "where"},
     };
     struct bench *bench = *state;
@@ -472,7 +488,8 @@ static void test_complete(void **state)
         char **list = command_complete(bench->wb, cases[i].line, strlen(cases[i].line), &start);
         for (size_t k = 0; list && list[k]; k++) {
             size_t len = strlen(cases[i].word);
-            found = found || (strncmp(list[k], cases[i].word, len) == 0 && strchr("\t", list[k][len]));
+            found = found || (strncmp(list[k], cases[i].word, len) == 0 &&
+                              strchr("\t", list[k][len]));
         }
         if (!found)
             fail_msg("%s does not offer %s", cases[i].line, cases[i].word);

@@ -132,7 +132,8 @@ static void test_products_are_right(void **state)
 static void test_transposes_pack_the_same(void **state)
 {
     enum { ROWS = 37, DEPTH = 21, WIDTH = 16 };
-    float *straight = matrix(BLAS_F32, ROWS * DEPTH, 3), *turned = xmalloc(sizeof(float) * ROWS * DEPTH);
+    float *straight = matrix(BLAS_F32, ROWS * DEPTH, 3),
+          *turned = xmalloc(sizeof(float) * ROWS * DEPTH);
     void *a, *b;
 
     (void)state;

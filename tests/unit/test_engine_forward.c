@@ -171,12 +171,14 @@ static void check_number(const struct setting *setting, const char *what, double
 static void check_tokens(const struct setting *setting, const json_t *root,
                          const struct token_list *lists, const double *logits, const double *ref)
 {
-    json_t *policy = json_object_get(root, "policy"), *lengths = json_object_get(root, "prompt_lengths");
+    json_t *policy = json_object_get(root, "policy"),
+           *lengths = json_object_get(root, "prompt_lengths");
     double lp[ROWS], ref_lp[ROWS], kl[ROWS], entropy[ROWS], want[ROWS], sft = 0;
     size_t n = 0, row = 0;
 
     for (size_t s = 0; s < SEQS; row += lists[s++].n)
-        for (size_t i = (size_t)json_integer_value(json_array_get(lengths, s)); i < lists[s].n; i++) {
+        for (size_t i = (size_t)json_integer_value(json_array_get(lengths, s));
+             i < lists[s].n; i++) {
             const double *z = logits + (row + i - 1) * VOCAB, *zr = ref + (row + i - 1) * VOCAB;
             double p[VOCAB], q[VOCAB], plain[VOCAB];
 
@@ -266,7 +268,8 @@ static void test_all_kernels(void **state)
             if (real64)
                 run_forward_f64(&net, SIMD_NONE, &kernels[k], true, false, pool, &list, 1, logits);
             else
-                run_forward_f32(&net, simd_choose(), &kernels[k], true, false, pool, &list, 1, logits);
+                run_forward_f32(&net, simd_choose(), &kernels[k], true, false, pool,
+                                &list, 1, logits);
             assert_near(&settings[real64 ? 0 : 2], kernels[k].name, logits, want, 75 * VOCAB);
             formula_release(&net);
         }
@@ -276,11 +279,16 @@ static void test_all_kernels(void **state)
 /* ---- every variant against the naive network ---- */
 
 static const struct formula_shape variants[] = {
-    {2, 24, 3, 1, 8, 40, 37, 4096, false, false, false, 0, 10000, 1e-5},  /* llama, three heads a kv head */
-    {2, 20, 4, 2, 6, 28, 31, 4096, true, true, false, 0.3, 1e6, 1e-6},    /* qwen2: biases, own head */
-    {1, 32, 4, 4, 24, 36, 33, 4096, false, false, true, 0.1, 1e6, 1e-6},  /* qwen3: head norms, wide heads */
-    {1, 48, 14, 2, 10, 65, 97, 4096, false, true, true, 0.2, 5e5, 1e-5},  /* seven heads a kv head */
-    {1, 16, 50, 1, 2, 17, 19, 4096, false, false, false, 0.5, 100, 1e-5}, /* more heads than an item holds */
+    {2, 24, 3, 1, 8, 40, 37, 4096, false, false, false, 0, 10000,
+     1e-5}, /* llama, three heads a kv head */
+    {2, 20, 4, 2, 6, 28, 31, 4096, true, true, false, 0.3, 1e6,
+     1e-6}, /* qwen2: biases, own head */
+    {1, 32, 4, 4, 24, 36, 33, 4096, false, false, true, 0.1, 1e6,
+     1e-6}, /* qwen3: head norms, wide heads */
+    {1, 48, 14, 2, 10, 65, 97, 4096, false, true, true, 0.2, 5e5,
+     1e-5}, /* seven heads a kv head */
+    {1, 16, 50, 1, 2, 17, 19, 4096, false, false, false, 0.5, 100,
+     1e-5}, /* more heads than an item holds */
 };
 
 static void test_variants(void **state)

@@ -168,8 +168,9 @@ static void test_ends(void **state)
     fixture_init(&fixture, 1, 0);
     fixture_text(ids, FIXTURE_CONTEXT, 0, 1);
     request.key = rng_key(3, "sample token", "ends");
-    assert_int_equal(
-        engine_generate(fixture.engine, POOL_PROBE, &sampling, &request, &result, 1, NULL, &err), 0);
+    assert_int_equal(engine_generate(fixture.engine, POOL_PROBE, &sampling, &request,
+                                     &result, 1, NULL, &err),
+                     0);
     if (result.finish == FINISH_CONTEXT)
         assert_int_equal(result.ids.n, 3);
     tokens_release(&result.ids);
@@ -183,8 +184,9 @@ static void test_ends(void **state)
     at = (size_t)(strstr(plain.text.data, stop_text) - plain.text.data);
     sampling.stop = stop;
     sampling.n_stop = 1;
-    assert_int_equal(
-        engine_generate(fixture.engine, POOL_PROBE, &sampling, &request, &result, 1, NULL, &err), 0);
+    assert_int_equal(engine_generate(fixture.engine, POOL_PROBE, &sampling, &request,
+                                     &result, 1, NULL, &err),
+                     0);
     assert_int_equal(result.finish, FINISH_STOP);
     assert_int_equal(result.text.len, at);
     assert_memory_equal(result.text.data, plain.text.data, at);
@@ -194,14 +196,16 @@ static void test_ends(void **state)
     tokens_release(&plain.ids);
     buf_release(&plain.text);
     sampling.max_tokens = 0;
-    assert_int_equal(
-        engine_generate(fixture.engine, POOL_PROBE, &sampling, &request, &result, 1, NULL, &err), 0);
+    assert_int_equal(engine_generate(fixture.engine, POOL_PROBE, &sampling, &request,
+                                     &result, 1, NULL, &err),
+                     0);
     assert_int_equal(result.finish, FINISH_LENGTH);
     assert_int_equal(result.ids.n, 0);
     buf_release(&result.text);
     request.prompt.n = 0;
-    assert_int_equal(
-        engine_generate(fixture.engine, POOL_PROBE, &sampling, &request, &result, 1, NULL, &err), -1);
+    assert_int_equal(engine_generate(fixture.engine, POOL_PROBE, &sampling, &request,
+                                     &result, 1, NULL, &err),
+                     -1);
     fixture_release(&fixture);
 }
 

@@ -185,7 +185,8 @@ static void test_greedy(void **state)
     json_decref(root);
 }
 
-/* The promise of bits, on the real network: one text alone, behind a prefix, in a batch, with and without a copy of the weights. */
+/* The promise of bits, on the real network: one text alone, behind a prefix, in a batch,
+ * with and without a copy of the weights. */
 static void test_bits(void **state)
 {
     enum { TEXTS = 4, N = 120 };
@@ -207,7 +208,8 @@ static void test_bits(void **state)
         for (size_t i = 0; i < N; i++)
             ids[t][i] = (int32_t)((i * 7919 + (i < 60 ? 0 : t * 104729)) % 49152);
         requests[t] = (struct score_request){.prompt = {ids[t], N}, .n_top = 10};
-        assert_int_equal(engine_score(other, POOL_PROBE, &requests[t], &alone[t], 1, NULL, NULL), 0);
+        assert_int_equal(
+            engine_score(other, POOL_PROBE, &requests[t], &alone[t], 1, NULL, NULL), 0);
     }
     assert_int_equal(engine_score(model, POOL_PROBE, requests, batch, TEXTS, NULL, NULL), 0);
     for (size_t t = 0; t < TEXTS; t++) {

@@ -1,4 +1,5 @@
-/* Weights of every format as panels: packed copy, bytes and blocks made for a tile have the same bits. */
+/* Weights of every format as panels: packed copy, bytes and blocks made for a tile have
+ * the same bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

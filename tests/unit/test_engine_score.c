@@ -306,8 +306,9 @@ static void test_bad_requests(void **state)
     (void)state;
     fixture_init(&fixture, 1, 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(
-            engine_score(fixture.engine, POOL_PROBE, &cases[i].request, &result, 1, NULL, &err), -1);
+        assert_int_equal(engine_score(fixture.engine, POOL_PROBE, &cases[i].request,
+                                      &result, 1, NULL, &err),
+                         -1);
         if (!strstr(err.text, cases[i].says))
             fail_msg("case %zu says: %s", i, err.text);
     }

@@ -628,7 +628,8 @@ static void test_bad_files(void **state)
     }
 }
 
-/* Two to four rows at once: whatever is found first, it is a message about this file and no crash. */
+/* Two to four rows at once: whatever is found first, it is a message about this file and
+ * no crash. */
 static void test_bad_mixtures(void **state)
 {
     (void)state;

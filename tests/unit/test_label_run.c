@@ -17,8 +17,8 @@
 #include "src/label/labeler_impl.h"
 #include "tests/unit/fake_lm.h"
 
-static const char yaml[] =
-    "name: p\nsample: |\n  Text: {{context}}\n  One: {{first}}\n  Two: {{second}}\nending: \"Better:\"\n";
+static const char yaml[] = "name: p\nsample: |\n  Text: {{context}}\n  One: {{first}}\n  "
+                           "Two: {{second}}\nending: \"Better:\"\n";
 
 #define N_PAIRS 12
 struct bench {
@@ -138,7 +138,9 @@ static void hear_labels(void *ctx, const struct label *labels, size_t n, bool re
         assert_int_equal(labels[i].order, i % 2);
         if (!h->t->store)
             continue;
-        ok(store_find_labels(h->t->store, (const uint8_t(*)[32]) & labels[i].key, 1, &found, &is, &err), &err);
+        ok(store_find_labels(h->t->store, (const uint8_t(*)[32]) & labels[i].key, 1,
+                             &found, &is, &err),
+           &err);
         assert_true(is);
         assert_true(labels[i].id > 0);
         assert_int_equal(found.id, labels[i].id);
@@ -163,12 +165,15 @@ static void hear_estimate(void *ctx, const struct label_estimate *estimate)
     ((struct heard *)ctx)->estimate = *estimate;
 }
 
-static int run(struct bench *t, struct labeler *labeler, int64_t prompt_id, size_t n, struct heard *h,
-               struct label_summary *sum, struct error *err)
+static int run(struct bench *t, struct labeler *labeler, int64_t prompt_id, size_t n,
+               struct heard *h, struct label_summary *sum, struct error *err)
 {
     struct label_run_events events = {.estimate = hear_estimate, .labels = hear_labels,
                                       .progress = hear_progress, .ctx = h};
-    struct label_run_config config = {.store = t->store, .labeler = labeler, .pairs = t->pairs, .n = n,
+    struct label_run_config config = {.store = t->store,
+                                      .labeler = labeler,
+                                      .pairs = t->pairs,
+                                      .n = n,
                                       .prompt_id = prompt_id};
     h->t = t;
     return label_run(&config, &events, &h->cancel, sum, err);
@@ -309,7 +314,8 @@ static void test_no_store(void **state)
     labeler_free(l);
 }
 
-/* ---- a labeler that answers like an endpoint: later, in pieces, in any order, and not always ---- */
+/* ---- a labeler that answers like an endpoint: later, in pieces, in any order, and not
+ * always ---- */
 
 struct remote {
     struct labeler base;
@@ -330,7 +336,8 @@ static int remote_prepare(struct labeler *base, struct question *q, struct error
     return 0;
 }
 
-static int remote_submit(struct labeler *base, const struct question *const *questions, size_t n, struct error *err)
+static int remote_submit(struct labeler *base, const struct question *const *questions,
+                         size_t n, struct error *err)
 {
     struct remote *r = (struct remote *)base;
     (void)err;
@@ -340,8 +347,9 @@ static int remote_submit(struct labeler *base, const struct question *const *que
     return 0;
 }
 
-static int remote_collect(struct labeler *base, struct answer *answers, size_t max, const struct cancel *cancel,
-                          enum labeler_failure *failure, struct error *err)
+static int remote_collect(struct labeler *base, struct answer *answers, size_t max,
+                          const struct cancel *cancel, enum labeler_failure *failure,
+                          struct error *err)
 {
     struct remote *r = (struct remote *)base;
     (void)cancel;
@@ -381,8 +389,11 @@ static void remote_free(struct labeler *base)
 
 static void test_remote(void **state)
 {
-    static const struct labeler_ops ops = {.prepare = remote_prepare, .submit = remote_submit,
-                                           .collect = remote_collect, .drop = remote_drop, .free = remote_free};
+    static const struct labeler_ops ops = {.prepare = remote_prepare,
+                                           .submit = remote_submit,
+                                           .collect = remote_collect,
+                                           .drop = remote_drop,
+                                           .free = remote_free};
     struct bench *t = *state;
     struct error err;
     struct label_summary sum;
@@ -416,15 +427,35 @@ static void test_remote(void **state)
 static void test_format(void **state)
 {
     (void)state;
-    static const struct { struct label_estimate e; const char *text; } rows[] = {
-        {{.calls = 1254, .tokens = 612000, .cached = 0.48, .seconds_low = 290, .seconds_high = 430, .found = 20},
+    static const struct { struct label_estimate e; const char *text;
+    } rows[] = {
+        {{.calls = 1254,
+          .tokens = 612000,
+          .cached = 0.48,
+          .seconds_low = 290,
+          .seconds_high = 430,
+          .found = 20},
          "1,254 calls, 612k tokens (48 % shared), about 5 to 7 min; 20 answered before"},
-        {{.calls = 1, .tokens = 320, .cached = 0, .seconds_low = 0.2, .seconds_high = 0.3},
+        {{.calls = 1,
+          .tokens = 320,
+          .cached = 0,
+          .seconds_low = 0.2,
+          .seconds_high = 0.3},
          "1 call, 320 tokens (0 % shared), under 1 s"},
-        {{.calls = 64, .tokens = 32000, .cached = 0.5, .generated = 10240, .seconds_low = -1, .seconds_high = -1},
+        {{.calls = 64,
+          .tokens = 32000,
+          .cached = 0.5,
+          .generated = 10240,
+          .seconds_low = -1,
+          .seconds_high = -1},
          "64 calls, 32k tokens (50 % shared), at most 10k written, time not known yet"},
-        {{.calls = 0, .found = 64, .seconds_low = -1, .seconds_high = -1}, "0 calls; 64 answered before"},
-        {{.calls = 100000, .tokens = 5e7, .cached = 0.5, .seconds_low = 20000, .seconds_high = 30000},
+        {{.calls = 0, .found = 64, .seconds_low = -1, .seconds_high = -1},
+         "0 calls; 64 answered before"},
+        {{.calls = 100000,
+          .tokens = 5e7,
+          .cached = 0.5,
+          .seconds_low = 20000,
+          .seconds_high = 30000},
          "100k calls, 50.0M tokens (50 % shared), about 6 to 8 h"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -464,8 +495,12 @@ static void test_job(void **state)
     struct jobs *jobs = jobs_new();
     struct job_events events = {.message = take_message, .ctx = &in};
     jobs_set_events(jobs, &events);
-    struct label_run_config config = {.store = t->store, .labeler = labeler_of(t, yaml), .pairs = t->pairs,
-                                      .n = N_PAIRS, .prompt_id = add_prompt(t, yaml), .ctx = &in};
+    struct label_run_config config = {.store = t->store,
+                                      .labeler = labeler_of(t, yaml),
+                                      .pairs = t->pairs,
+                                      .n = N_PAIRS,
+                                      .prompt_id = add_prompt(t, yaml),
+                                      .ctx = &in};
     int number = label_run_start(jobs, &config, "label p");
     ok(jobs_wait(jobs, number, NULL, &err), &err);
     jobs_poll(jobs);

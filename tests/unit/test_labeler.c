@@ -40,8 +40,14 @@ static void bench_init(struct bench *t)
     snprintf(t->context, sizeof t->context, "%s", "a post");
     snprintf(t->a, sizeof t->a, "%s", "short");
     snprintf(t->b, sizeof t->b, "%s", "rather long");
-    t->pair = (struct pair){.id = 9, .set_id = 1, .num = 3, .context = t->context, .a = t->a, .b = t->b,
-                            .gold_a = NAN, .gold_b = NAN};
+    t->pair = (struct pair){.id = 9,
+                            .set_id = 1,
+                            .num = 3,
+                            .context = t->context,
+                            .a = t->a,
+                            .b = t->b,
+                            .gold_a = NAN,
+                            .gold_b = NAN};
 }
 
 static struct prompt *parse(const char *yaml, const char *field, const char *value)
@@ -107,7 +113,8 @@ static double scripted(void *ctx, const int32_t *ids, size_t n, int32_t next)
         /* "One: rather" shows the long one first. */
         bool first = false;
         for (size_t i = 0; i + 10 < n; i++)
-            if (ids[i] == FAKE_BYTE + 'O' && ids[i + 1] == FAKE_BYTE + 'n' && ids[i + 5] == FAKE_BYTE + 'r')
+            if (ids[i] == FAKE_BYTE + 'O' && ids[i + 1] == FAKE_BYTE + 'n' &&
+                ids[i + 5] == FAKE_BYTE + 'r')
                 first = true;
         if (!first) {
             one = s->two;
@@ -296,7 +303,8 @@ static const char *write_long(void *ctx, const int32_t *ids, size_t n, struct rn
     return text;
 }
 
-/* A rationale for each order and sample, each a row of its own; the second pass reads it as plain text. */
+/* A rationale for each order and sample, each a row of its own; the second pass reads it
+ * as plain text. */
 static void test_cot(void **state)
 {
     (void)state;
@@ -405,7 +413,8 @@ static void test_likelihood(void **state)
         model_encode(&t.model, buf_str(&text), text.len, &ids, NULL);
         double lp[64];
         size_t first = strlen(heads[k]);
-        struct score_request request = {.prompt = {ids.ids, ids.n}, .all = true, .first_scored = first};
+        struct score_request request = {
+            .prompt = {ids.ids, ids.n}, .all = true, .first_scored = first};
         struct score_result result = {.token_logprobs = lp};
         assert_int_equal(engine_score(&t.engine, 0, &request, &result, 1, NULL, &err), 0);
         assert_int_equal(ids.n - first, 12);
@@ -456,7 +465,8 @@ static void test_too_long(void **state)
 
 /* ---- keys ---- */
 
-static void key_of(struct bench *t, struct prompt *p, uint64_t seed, enum order order, int repeat, char hex[65])
+static void key_of(struct bench *t, struct prompt *p, uint64_t seed, enum order order,
+                   int repeat, char hex[65])
 {
     struct error err;
     struct question q;
@@ -468,8 +478,9 @@ static void key_of(struct bench *t, struct prompt *p, uint64_t seed, enum order 
 }
 
 /*
- * A change of these would orphan every label ever stored: they may not change. Made by hashlib from the
- * layout: text = u64 1, u64 length, bytes; numbers little-endian 64 bits.
+ * A change of these would orphan every label ever stored: they may not change. Made by
+ * hashlib from the layout: text = u64 1, u64 length, bytes; numbers little-endian 64
+ * bits.
  */
 static void test_key_golden(void **state)
 {
@@ -489,13 +500,16 @@ static void test_key_golden(void **state)
 static void test_key_differs(void **state)
 {
     (void)state;
-    static const struct { const char *field, *value; bool differs; } rows[] = {
-        {"name", "other", false}, {"task", "helpful", false}, {"system", "x", false}, {"preamble", "x", true},
-        {"ending", "x", true}, {"style", "chat", true}, {"polarity", "worse", true},
-        {"options", "[\"A\", \"B\"]", true}, {"cot.on", "true", true}, {"cot.max_tokens", "9", false},
-        {"cot.ending", "x", false}, {"decode.temperature", "0.5", true}, {"decode.top_k", "5", true},
-        {"decode.top_p", "0.5", true}, {"decode.samples", "2", true},
-        {"sample", "{{context}}{{first}}{{second}}", true},
+    static const struct { const char *field, *value; bool differs;
+    } rows[] = {
+        {"name", "other", false},      {"task", "helpful", false},
+        {"system", "x", false},        {"preamble", "x", true},
+        {"ending", "x", true},         {"style", "chat", true},
+        {"polarity", "worse", true},   {"options", "[\"A\", \"B\"]", true},
+        {"cot.on", "true", true},      {"cot.max_tokens", "9", false},
+        {"cot.ending", "x", false},    {"decode.temperature", "0.5", true},
+        {"decode.top_k", "5", true},   {"decode.top_p", "0.5", true},
+        {"decode.samples", "2", true}, {"sample", "{{context}}{{first}}{{second}}", true},
     };
     struct bench t;
     char base[65], hex[65];
@@ -504,17 +518,25 @@ static void test_key_differs(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         key_of(&t, parse(base_yaml, rows[i].field, rows[i].value), 1, ORDER_AB, 0, hex);
         if ((strcmp(base, hex) != 0) != rows[i].differs)
-            fail_msg("%s %s the key", rows[i].field, rows[i].differs ? "must change" : "must not change");
+            fail_msg("%s %s the key", rows[i].field,
+                     rows[i].differs ? "must change" : "must not change");
     }
-    static const struct { uint64_t seed; enum order order; int repeat; } calls[] = {{2, 0, 0}, {1, 1, 0}, {1, 0, 1}};
+    static const struct {
+        uint64_t seed;
+        enum order order;
+        int repeat;
+    } calls[] = {{2, 0, 0}, {1, 1, 0}, {1, 0, 1}};
     for (size_t i = 0; i < 3; i++) {
-        key_of(&t, parse(base_yaml, NULL, NULL), calls[i].seed, calls[i].order, calls[i].repeat, hex);
+        key_of(&t, parse(base_yaml, NULL, NULL), calls[i].seed, calls[i].order,
+               calls[i].repeat, hex);
         assert_string_not_equal(base, hex);
     }
     /* The second pass's texts are in it when there is one. */
     struct prompt *cot = parse(base_yaml, "cot.on", "true");
     key_of(&t, parse(cot->yaml, NULL, NULL), 1, ORDER_AB, 0, base);
-    static const char *const cot_fields[][2] = {{"ending", "x"}, {"cot.max_tokens", "9"}, {"cot.ending", "x"},
+    static const char *const cot_fields[][2] = {{"ending", "x"},
+                                                {"cot.max_tokens", "9"},
+                                                {"cot.ending", "x"},
                                                 {"cot.stop", "[\"x\"]"}};
     for (size_t i = 0; i < 4; i++) {
         key_of(&t, parse(cot->yaml, cot_fields[i][0], cot_fields[i][1]), 1, ORDER_AB, 0, hex);
@@ -538,20 +560,31 @@ static void test_verdicts(void **state)
     (void)state;
     static char one[] = " 1", two[] = " 2", tie[] = "tie";
     char *const options[] = {one, two, tie};
-    static const struct { const char *text; enum answer_kind kind; enum slot slot; } rows[] = {
-        {"1", ANSWER_VERDICT, SLOT_1}, {" 2\n", ANSWER_VERDICT, SLOT_2}, {"2.", ANSWER_VERDICT, SLOT_2},
-        {"tie", ANSWER_TIE, SLOT_TIE}, {"", ANSWER_INVALID, SLOT_NONE}, {"  \n", ANSWER_INVALID, SLOT_NONE},
-        {"1 or 2", ANSWER_INVALID, SLOT_NONE}, {"\"1\"", ANSWER_INVALID, SLOT_NONE},
-        {"not 1", ANSWER_INVALID, SLOT_NONE}, {"INCORRECT", ANSWER_INVALID, SLOT_NONE},
-        {"10", ANSWER_INVALID, SLOT_NONE}, {"12", ANSWER_INVALID, SLOT_NONE}, {"eins", ANSWER_INVALID, SLOT_NONE},
-        {"I cannot judge this.", ANSWER_INVALID, SLOT_NONE}, {"1\n2", ANSWER_INVALID, SLOT_NONE},
-        {"false", ANSWER_INVALID, SLOT_NONE}, {"TIE", ANSWER_INVALID, SLOT_NONE},
+    static const struct { const char *text; enum answer_kind kind; enum slot slot;
+    } rows[] = {
+        {"1", ANSWER_VERDICT, SLOT_1},
+        {" 2\n", ANSWER_VERDICT, SLOT_2},
+        {"2.", ANSWER_VERDICT, SLOT_2},
+        {"tie", ANSWER_TIE, SLOT_TIE},
+        {"", ANSWER_INVALID, SLOT_NONE},
+        {"  \n", ANSWER_INVALID, SLOT_NONE},
+        {"1 or 2", ANSWER_INVALID, SLOT_NONE},
+        {"\"1\"", ANSWER_INVALID, SLOT_NONE},
+        {"not 1", ANSWER_INVALID, SLOT_NONE},
+        {"INCORRECT", ANSWER_INVALID, SLOT_NONE},
+        {"10", ANSWER_INVALID, SLOT_NONE},
+        {"12", ANSWER_INVALID, SLOT_NONE},
+        {"eins", ANSWER_INVALID, SLOT_NONE},
+        {"I cannot judge this.", ANSWER_INVALID, SLOT_NONE},
+        {"1\n2", ANSWER_INVALID, SLOT_NONE},
+        {"false", ANSWER_INVALID, SLOT_NONE},
+        {"TIE", ANSWER_INVALID, SLOT_NONE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         enum slot slot;
         char reason[100] = "";
-        enum answer_kind kind = verdict_parse(rows[i].text, strlen(rows[i].text), options, 3, &slot, reason,
-                                              sizeof reason);
+        enum answer_kind kind = verdict_parse(rows[i].text, strlen(rows[i].text), options,
+                                              3, &slot, reason, sizeof reason);
         if (kind != rows[i].kind || slot != rows[i].slot)
             fail_msg("%s", rows[i].text);
         assert_true((kind == ANSWER_INVALID) == (reason[0] != 0));
@@ -624,12 +657,14 @@ static void test_sim(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_row),        cmocka_unit_test(test_ties),        cmocka_unit_test(test_swap),
-        cmocka_unit_test(test_shared_blank),
-        cmocka_unit_test(test_batch),      cmocka_unit_test(test_cot),         cmocka_unit_test(test_direct),
-        cmocka_unit_test(test_expected),   cmocka_unit_test(test_likelihood),  cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_key_golden), cmocka_unit_test(test_key_differs), cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_null),       cmocka_unit_test(test_sim),
+        cmocka_unit_test(test_row),        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_swap),       cmocka_unit_test(test_shared_blank),
+        cmocka_unit_test(test_batch),      cmocka_unit_test(test_cot),
+        cmocka_unit_test(test_direct),     cmocka_unit_test(test_expected),
+        cmocka_unit_test(test_likelihood), cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_key_golden), cmocka_unit_test(test_key_differs),
+        cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_null),
+        cmocka_unit_test(test_sim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,8 @@ static const char contract_yaml[] =
     "  Text: {{context}}\n"
     "  Summary 1: {{first}}\n"
     "  Summary 2: {{second}}\n"
-    "cot: {on: false, ending: \"Say which summary is better and why.\\nRationale:\", max_tokens: 160, stop: "
+    "cot: {on: false, ending: \"Say which summary is better and why.\\nRationale:\", "
+    "max_tokens: 160, stop: "
     "[\"\\n\\n\"]}\n"
     "ending: \"Better summary:\"\n"
     "options: [\"1\", \"2\"]        # found by tokenising\n"
@@ -89,8 +90,11 @@ static void test_contract(void **state)
     (void)state;
     struct prompt *p = parse_good(contract_yaml);
     assert_string_equal(p->name, "summary-base");
-    assert_string_equal(p->preamble, "You compare two summaries of a text. Say 1 or 2 for the better one.\n");
-    assert_string_equal(p->sample, "Text: {{context}}\nSummary 1: {{first}}\nSummary 2: {{second}}\n");
+    assert_string_equal(
+        p->preamble,
+        "You compare two summaries of a text. Say 1 or 2 for the better one.\n");
+    assert_string_equal(
+        p->sample, "Text: {{context}}\nSummary 1: {{first}}\nSummary 2: {{second}}\n");
     assert_string_equal(p->cot_ending, "Say which summary is better and why.\nRationale:");
     assert_string_equal(p->cot_stop[0], "\n\n");
     prompt_free(p);
@@ -103,77 +107,109 @@ struct bad {
 };
 static const struct bad bads[] = {
     {"yaml-bomb", "name: &a p\n" SAMPLE, 1, 7, "anchors are not allowed", NULL},
-    {"yaml-cycle", "name: p\nexemplars: &a [*a]\n", 2, 12, "anchors are not allowed", NULL},
+    {"yaml-cycle", "name: p\nexemplars: &a [*a]\n", 2, 12, "anchors are not allowed",
+     NULL},
     {"yaml-alias", "name: p\nexemplars: [*a]\n", 2, 13, "aliases are not allowed", NULL},
     {"yaml-tag", "name: !!str p\n", 1, 7, "tags are not allowed", NULL},
     {"yaml-directive", "%YAML 1.1\n---\nname: p\n", 1, 1, "directives", NULL},
-    {"yaml-tab", "name: p\ncot:\n\ton: true\n", 3, 1, "a tab where YAML wants blanks", "blanks"},
-    {"yaml-dup", "name: p\ntask: x\nname: q\n", 3, 1, "name stands here a second time (first in line 1)", NULL},
-    {"yaml-dup-deep", "name: p\ncot: {on: true, on: false}\n", 2, 17, "second time (first in line 2)", NULL},
-    {"yaml-unknown", "name: p\npreambel: x\n", 2, 1, "preambel is not a key", "did you mean preamble?"},
+    {"yaml-tab", "name: p\ncot:\n\ton: true\n", 3, 1, "a tab where YAML wants blanks",
+     "blanks"},
+    {"yaml-dup", "name: p\ntask: x\nname: q\n", 3, 1,
+     "name stands here a second time (first in line 1)", NULL},
+    {"yaml-dup-deep", "name: p\ncot: {on: true, on: false}\n", 2, 17,
+     "second time (first in line 2)", NULL},
+    {"yaml-unknown", "name: p\npreambel: x\n", 2, 1, "preambel is not a key",
+     "did you mean preamble?"},
     {"yaml-unknown-cot", "name: p\ncot: {endin: x}\n", 2, 7, "endin is not a key of cot",
      "did you mean ending?"},
     {"yaml-unknown-far", "name: p\nqwertzuiop: x\n", 2, 1, "is not a key", "keys: name"},
     {"yaml-unknown-dot", "name: p\ncot.on: true\n", 2, 1, "cot.on is not a key", NULL},
-    {"yaml-type-no", "name: no\n" SAMPLE, 1, 7, "name: no is read as a truth value; a text is due",
-     "put it in quotes: \"no\""},
+    {"yaml-type-no", "name: no\n" SAMPLE, 1, 7,
+     "name: no is read as a truth value; a text is due", "put it in quotes: \"no\""},
     {"yaml-type-1e3", "name: p\ntask: 1e3\n", 2, 7, "1e3 is read as a number", "\"1e3\""},
-    {"yaml-type-oct", "name: p\nending: 0o7\n", 2, 9, "0o7 is read as an integer", "\"0o7\""},
+    {"yaml-type-oct", "name: p\nending: 0o7\n", 2, 9, "0o7 is read as an integer",
+     "\"0o7\""},
     {"yaml-type-null", "name: p\nending: ~\n", 2, 9, "~ is read as null", "\"~\""},
-    {"yaml-type-empty", "name: p\nending:\ntask: x\n", 2, 8, "no value, which YAML reads as null", "\"\""},
-    {"yaml-type-date", "name: p\npreamble: 2023-09-01\n", 2, 11, "is read as a date", "quotes"},
-    {"yaml-type-opt", "name: p\noptions: [1, 2]\n", 2, 11, "options: 1 is read as an integer", "\"1\""},
-    {"yaml-type-int", "name: p\ncot: {max_tokens: \"9\"}\n", 2, 19, "is read as text", "quotes away"},
-    {"yaml-type-int-e", "name: p\ncot: {max_tokens: 1e3}\n", 2, 19, "1e3 is read as a number; a whole", "digits"},
-    {"yaml-type-bool", "name: p\ncot: {on: 1}\n", 2, 11, "cot.on must be true or false, not 1", NULL},
+    {"yaml-type-empty", "name: p\nending:\ntask: x\n", 2, 8,
+     "no value, which YAML reads as null", "\"\""},
+    {"yaml-type-date", "name: p\npreamble: 2023-09-01\n", 2, 11, "is read as a date",
+     "quotes"},
+    {"yaml-type-opt", "name: p\noptions: [1, 2]\n", 2, 11,
+     "options: 1 is read as an integer", "\"1\""},
+    {"yaml-type-int", "name: p\ncot: {max_tokens: \"9\"}\n", 2, 19, "is read as text",
+     "quotes away"},
+    {"yaml-type-int-e", "name: p\ncot: {max_tokens: 1e3}\n", 2, 19,
+     "1e3 is read as a number; a whole", "digits"},
+    {"yaml-type-bool", "name: p\ncot: {on: 1}\n", 2, 11,
+     "cot.on must be true or false, not 1", NULL},
     {"yaml-type-list", "name: [p]\n", 1, 7, "name must be a text, not a list", NULL},
     {"yaml-type-map", "name: p\ncot: true\n", 2, 6, "cot must be a mapping", NULL},
-    {"yaml-range", "name: p\ndecode: {temperature: 11}\n", 2, 23, "decode.temperature must be 0..10, not 11", NULL},
-    {"yaml-range-samples", "name: p\ndecode: {samples: 0}\n", 2, 19, "must be 1..64", NULL},
-    {"yaml-choice", "name: p\nstyle: chatty\n", 2, 8, "style must be one of completion|chat, not chatty", NULL},
+    {"yaml-range", "name: p\ndecode: {temperature: 11}\n", 2, 23,
+     "decode.temperature must be 0..10, not 11", NULL},
+    {"yaml-range-samples", "name: p\ndecode: {samples: 0}\n", 2, 19, "must be 1..64",
+     NULL},
+    {"yaml-choice", "name: p\nstyle: chatty\n", 2, 8,
+     "style must be one of completion|chat, not chatty", NULL},
     {"yaml-word", "name: two words\n", 1, 7, "must be one word", NULL},
     {"yaml-root", "- a\n- b\n", 1, 1, "a prompt is a mapping", NULL},
     {"yaml-key", "name: p\n? [a]\n: b\n", 2, 3, "cannot be a key", NULL},
     {"yaml-nul-escape", "name: \"x\\0y\"\n", 1, 7, "a NUL in it", NULL},
     {"yaml-utf8", "name: p\nending: \"a\xFFz\"\n", 2, 11, "bad UTF-8", NULL},
     {"yaml-utf8-cut", "name: \xC3\xB6\xC3\nx: y\n", 1, 8, "bad UTF-8", NULL},
-    {"yaml-control", "name: p\nending: \"a\x07\"\n", 2, 11, "control character", "escape"},
-    {"yaml-separator", "name: p\nending: \"a\xE2\x80\xA8z\"\n", 2, 11, "U+2028", "\\u2028"},
+    {"yaml-control", "name: p\nending: \"a\x07\"\n", 2, 11, "control character",
+     "escape"},
+    {"yaml-separator", "name: p\nending: \"a\xE2\x80\xA8z\"\n", 2, 11, "U+2028",
+     "\\u2028"},
     {"yaml-multi", GOOD "---\nname: q\n", 4, 1, "a second document begins here", NULL},
     {"yaml-empty", "", 0, 0, "no prompt found", NULL},
     {"yaml-comments", "# nothing\n\n# here\n", 0, 0, "no prompt found", NULL},
     {"yaml-null", "---\n...\n", 0, 0, "no prompt found", NULL},
     {"yaml-syntax", "name: p\nending: \"open\n", 3, 1, "this is not YAML", NULL},
-    {"yaml-flow-slot", "name: p\nsample: {{context}}\n", 2, 10, "cannot be a key", "in quotes or under |"},
+    {"yaml-flow-slot", "name: p\nsample: {{context}}\n", 2, 10, "cannot be a key",
+     "in quotes or under |"},
     {"yaml-no-name", SAMPLE, 1, 1, "the prompt has no name", NULL},
     {"yaml-no-sample", "name: p\n", 1, 1, "the prompt has no sample", "{{context}}"},
-    {"yaml-slot-misspelt", "name: p\nsample: |\n  T {{context}}\n  1 {{frist}}\n  2 {{second}}\n", 4, 5,
+    {"yaml-slot-misspelt",
+     "name: p\nsample: |\n  T {{context}}\n  1 {{frist}}\n  2 {{second}}\n", 4, 5,
      "{{frist}} is not a slot", "did you mean {{first}}?"},
-    {"yaml-slot-unknown", "name: p\nsample: \"{{context}} {{first}} {{second}} {{qwertyuiop}}\"\n", 2, 43,
+    {"yaml-slot-unknown",
+     "name: p\nsample: \"{{context}} {{first}} {{second}} {{qwertyuiop}}\"\n", 2, 43,
      "{{qwertyuiop}} is not a slot", "slots: {{context}}"},
-    {"yaml-slot-blank", "name: p\nsample: \"{{ context }} {{first}} {{second}}\"\n", 2, 10,
-     "{{ context }} is not a slot", "did you mean {{context}}?"},
-    {"yaml-slot-missing", "name: p\nsample: |\n  {{context}} {{first}}\n", 2, 9, "lacks {{second}}", NULL},
-    {"yaml-slot-missing-context", "name: p\nsample: \"{{first}} {{second}}\"\n", 2, 9, "lacks {{context}}", NULL},
-    {"yaml-slot-doubled", "name: p\nsample: |\n  {{context}} {{first}}\n  {{second}}\n\n  {{first}}\n", 6, 3,
+    {"yaml-slot-blank", "name: p\nsample: \"{{ context }} {{first}} {{second}}\"\n", 2,
+     10, "{{ context }} is not a slot", "did you mean {{context}}?"},
+    {"yaml-slot-missing", "name: p\nsample: |\n  {{context}} {{first}}\n", 2, 9,
+     "lacks {{second}}", NULL},
+    {"yaml-slot-missing-context", "name: p\nsample: \"{{first}} {{second}}\"\n", 2, 9,
+     "lacks {{context}}", NULL},
+    {"yaml-slot-doubled",
+     "name: p\nsample: |\n  {{context}} {{first}}\n  {{second}}\n\n  {{first}}\n", 6, 3,
      "{{first}} stands there 2 times", NULL},
-    {"yaml-slot-open", "name: p\nsample: \"{{context}} {{first}} {{second\"\n", 2, 32, "not closed", "\\{{"},
+    {"yaml-slot-open", "name: p\nsample: \"{{context}} {{first}} {{second\"\n", 2, 32,
+     "not closed", "\\{{"},
     {"yaml-slot-elsewhere", "name: p\n" SAMPLE "ending: \"for {{group}}\"\n", 3, 14,
      "{{group}} stands in ending", NULL},
-    {"yaml-slot-preamble", "name: p\n" SAMPLE "preamble: |\n\n  \\{{group}} {{group}}\n", 5, 14,
-     "{{group}} stands in preamble", NULL},
-    {"options-many", "name: p\n" SAMPLE "options: [\"1\", \"2\", \"3\", \"4\"]\n", 3, 10, "2 options, or 3", NULL},
-    {"options-one", "name: p\n" SAMPLE "options: [\"1\"]\n", 3, 10, "2..16 entries, not 1", NULL},
-    {"options-same", "name: p\n" SAMPLE "options: [\"1\", \"1\"]\n", 3, 16, "twice", NULL},
-    {"options-empty", "name: p\n" SAMPLE "options: [\"1\", \"\"]\n", 3, 16, "empty", NULL},
-    {"exemplar-key", GOOD "exemplars:\n- {context: c, a: x, b: y, label: 1, lable: 2}\n", 5, 38,
-     "lable is not a key of an exemplar", "did you mean label?"},
-    {"exemplar-label", GOOD "exemplars:\n- {context: c, a: x, b: y, label: 3}\n", 5, 3, "must be 1..2, not 3", NULL},
-    {"exemplar-short", GOOD "exemplars:\n- {context: c, a: x}\n", 5, 3, "needs context, a, b and label", NULL},
-    {"exemplar-cot", GOOD "cot: {on: true}\nexemplars:\n- {context: c, a: x, b: y, label: 1}\n", 6, 3,
+    {"yaml-slot-preamble", "name: p\n" SAMPLE "preamble: |\n\n  \\{{group}} {{group}}\n",
+     5, 14, "{{group}} stands in preamble", NULL},
+    {"options-many", "name: p\n" SAMPLE "options: [\"1\", \"2\", \"3\", \"4\"]\n", 3, 10,
+     "2 options, or 3", NULL},
+    {"options-one", "name: p\n" SAMPLE "options: [\"1\"]\n", 3, 10,
+     "2..16 entries, not 1", NULL},
+    {"options-same", "name: p\n" SAMPLE "options: [\"1\", \"1\"]\n", 3, 16, "twice",
+     NULL},
+    {"options-empty", "name: p\n" SAMPLE "options: [\"1\", \"\"]\n", 3, 16, "empty",
+     NULL},
+    {"exemplar-key", GOOD "exemplars:\n- {context: c, a: x, b: y, label: 1, lable: 2}\n",
+     5, 38, "lable is not a key of an exemplar", "did you mean label?"},
+    {"exemplar-label", GOOD "exemplars:\n- {context: c, a: x, b: y, label: 3}\n", 5, 3,
+     "must be 1..2, not 3", NULL},
+    {"exemplar-short", GOOD "exemplars:\n- {context: c, a: x}\n", 5, 3,
+     "needs context, a, b and label", NULL},
+    {"exemplar-cot",
+     GOOD "cot: {on: true}\nexemplars:\n- {context: c, a: x, b: y, label: 1}\n", 6, 3,
      "no rationale", NULL},
     {"exemplar-set", GOOD "exemplars: {shots: 2}\n", 4, 12, "must name their set", NULL},
-    {"exemplar-shots", GOOD "exemplars: {set: x, shots: 65}\n", 4, 28, "must be 0..64", NULL},
+    {"exemplar-shots", GOOD "exemplars: {set: x, shots: 65}\n", 4, 28, "must be 0..64",
+     NULL},
 };
 
 static void test_bad(void **state)
@@ -185,11 +221,12 @@ static void test_bad(void **state)
         struct prompt *p = parse(b->yaml, &err);
         if (p)
             fail_msg("%s was taken", b->name);
-        if (err.line != b->line || err.column != b->column || (b->text && !strstr(err.text, b->text)) ||
+        if (err.line != b->line || err.column != b->column ||
+            (b->text && !strstr(err.text, b->text)) ||
             (b->hint && !strstr(err.hint, b->hint)))
-            fail_msg("%s: %s:%d:%d: %s (%s), not %d:%d %s (%s)", b->name, err.file, (int)err.line,
-                     (int)err.column, err.text, err.hint, b->line, b->column, b->text ? b->text : "..",
-                     b->hint ? b->hint : "..");
+            fail_msg("%s: %s:%d:%d: %s (%s), not %d:%d %s (%s)", b->name, err.file,
+                     (int)err.line, (int)err.column, err.text, err.hint, b->line,
+                     b->column, b->text ? b->text : "..", b->hint ? b->hint : "..");
         assert_string_equal(err.file, "p.yaml");
         assert_int_equal(err.kind, ERROR_DATA);
     }
@@ -238,8 +275,9 @@ static void test_bom_crlf(void **state)
 {
     (void)state;
     struct error err;
-    struct prompt *p = parse_good("\xEF\xBB\xBFname: p\r\nsample: |\r\n  T {{context}}\r\n  {{first}}\r\n"
-                                  "  {{second}}\r\nending: \"x\"\r\n");
+    struct prompt *p = parse_good(
+        "\xEF\xBB\xBFname: p\r\nsample: |\r\n  T {{context}}\r\n  {{first}}\r\n"
+        "  {{second}}\r\nending: \"x\"\r\n");
     assert_string_equal(p->sample, "T {{context}}\n{{first}}\n{{second}}\n");
     struct prompt *q = prompt_set(p, "sample", "N {{context}}\n{{first}} {{second}}\n", &err);
     assert_non_null(q);
@@ -274,27 +312,41 @@ static const struct edit edits[] = {
     {"polarity", "worse", "polarity: better ", "polarity: worse "},
     {"style", "chat", "style: completion ", "style: chat "},
     {"system", "Be brief.", "system: \"\"  ", "system: \"Be brief.\"  "},
-    {"ending", "The better one is", "ending: \"Better summary:\"", "ending: \"The better one is\""},
+    {"ending", "The better one is", "ending: \"Better summary:\"",
+     "ending: \"The better one is\""},
     {"ending", "say \"x\" \\ \xC3\xA4:", "ending: \"Better summary:\"",
      "ending: \"say \\\"x\\\" \\\\ \xC3\xA4:\""},
     {"ending", "two\nlines", "ending: \"Better summary:\"", "ending: |-\n  two\n  lines"},
-    {"preamble", "New.\n", "  You compare two summaries of a text. Say 1 or 2 for the better one.\n", "  New.\n"},
-    {"preamble", "A\n\n  B\n", "  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
+    {"preamble", "New.\n",
+     "  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
+     "  New.\n"},
+    {"preamble", "A\n\n  B\n",
+     "  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
      "  A\n\n    B\n"},
-    {"preamble", "", "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n", "\"\"\n"},
-    {"preamble", "no end", "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
+    {"preamble", "",
+     "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
+     "\"\"\n"},
+    {"preamble", "no end",
+     "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
      "|-\n  no end\n"},
-    {"preamble", " led by a blank\n", "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
+    {"preamble", " led by a blank\n",
+     "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
      "|2\n   led by a blank\n"},
-    {"preamble", "gap\n\n", "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
+    {"preamble", "gap\n\n",
+     "|\n  You compare two summaries of a text. Say 1 or 2 for the better one.\n",
      "|+\n  gap\n\n"},
     {"cot.on", "true", "on: false", "on: true"},
-    {"cot.ending", "Why?", "ending: \"Say which summary is better and why.\\nRationale:\"", "ending: \"Why?\""},
-    {"cot.ending", "a\nb", "ending: \"Say which summary is better and why.\\nRationale:\"", "ending: \"a\\nb\""},
+    {"cot.ending", "Why?",
+     "ending: \"Say which summary is better and why.\\nRationale:\"", "ending: \"Why?\""},
+    {"cot.ending", "a\nb",
+     "ending: \"Say which summary is better and why.\\nRationale:\"",
+     "ending: \"a\\nb\""},
     {"cot.max_tokens", "64", "max_tokens: 160", "max_tokens: 64"},
     {"cot.stop", "[\"###\"]", "stop: [\"\\n\\n\"]", "stop: [\"###\"]"},
-    {"options", "[\" A\", \" B\"]", "options: [\"1\", \"2\"]", "options: [\" A\", \" B\"]"},
-    {"options", "- \"A\"\n- \"B\" # c\n", "options: [\"1\", \"2\"]", "options: [\"A\", \"B\"]"},
+    {"options", "[\" A\", \" B\"]", "options: [\"1\", \"2\"]",
+     "options: [\" A\", \" B\"]"},
+    {"options", "- \"A\"\n- \"B\" # c\n", "options: [\"1\", \"2\"]",
+     "options: [\"A\", \"B\"]"},
     {"cot.stop", "- \"#\"", "stop: [\"\\n\\n\"]", "stop: [\"#\"]"},
     {"exemplars", "- context: c\n  a: x\n  b: |\n    z\n  label: 2\n", "exemplars: []",
      "exemplars: [{context: \"c\", a: \"x\", b: \"z\\n\", label: 2}]"},
@@ -356,7 +408,8 @@ static const struct layout layouts[] = {
     /* A key that is not there: at the end, or behind the last key of its mapping. */
     {GOOD, "task", "x", GOOD "task: x\n"},
     {GOOD "# last words", "task", "x", GOOD "task: x\n# last words"},
-    {"name: p\n" SAMPLE "ending: \"x\"", "task", "x", "name: p\n" SAMPLE "ending: \"x\"\ntask: x\n"},
+    {"name: p\n" SAMPLE "ending: \"x\"", "task", "x",
+     "name: p\n" SAMPLE "ending: \"x\"\ntask: x\n"},
     {GOOD, "cot.on", "true", GOOD "cot: {on: true}\n"},
     {GOOD "cot:\n  on: true # why\n\ntask: x\n", "cot.max_tokens", "9",
      GOOD "cot:\n  on: true # why\n  max_tokens: 9\n\ntask: x\n"},
@@ -370,13 +423,16 @@ static const struct layout layouts[] = {
     /* Lists over several lines become one line; a plain word stays plain. */
     {GOOD "options:\n- \"1\"\n- \"2\" # two\ntask: x\n", "options", "[\"A\", \"B\"]",
      GOOD "options: [\"A\", \"B\"] # two\ntask: x\n"},
-    {GOOD "exemplars:\n  set: e\n  shots: 1\n", "shots", "3", GOOD "exemplars:\n  set: e\n  shots: 3\n"},
+    {GOOD "exemplars:\n  set: e\n  shots: 1\n", "shots", "3",
+     GOOD "exemplars:\n  set: e\n  shots: 3\n"},
     {GOOD "exemplars: {set: e}\n", "shots", "3", GOOD "exemplars: {set: e, shots: 3}\n"},
     {GOOD, "exemplars", "{set: e, shots: 1}", GOOD "exemplars: {set: e, shots: 1}\n"},
     {"{name: p, sample: \"{{context}} {{first}} {{second}}\"}", "ending", "a\nb",
      "{name: p, sample: \"{{context}} {{first}} {{second}}\", ending: \"a\\nb\"}"},
-    {"# \xE2\x86\x92 \xF0\x9F\x99\x82\nname: p # \xC3\xA4\n" SAMPLE "ending: x # c\n", "ending", "y",
-     "# \xE2\x86\x92 \xF0\x9F\x99\x82\nname: p # \xC3\xA4\n" SAMPLE "ending: \"y\" # c\n"},
+    {"# \xE2\x86\x92 \xF0\x9F\x99\x82\nname: p # \xC3\xA4\n" SAMPLE "ending: x # c\n",
+     "ending", "y",
+     "# \xE2\x86\x92 \xF0\x9F\x99\x82\nname: p # \xC3\xA4\n" SAMPLE
+     "ending: \"y\" # c\n"},
     {GOOD "preamble: \"x\" # c\n", "preamble", "a\nb\n", NULL},
 };
 
@@ -433,16 +489,69 @@ static void test_edit_texts(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", " ", "\n", "\n\n", "x", "x\n", "x\n\n\n", "\nx", "\n\n x\n", "  x\n y\n", "x \n", "x\t\n\ty\n", "\t",
-        "#x", "- x", "x: y", "x # y", "\"", "'", "\\", "\\{{ }}", "~", "no", "1", "%x", "@x", "`x", "&x", "*x",
-        "!x", "|", ">", "{", "}", "[", "]", ",", "?", ":", "---", "---\n", "...\nx\n", "a\r\nb", "a\rb",
-        "\xC2\x85", "a\342\200\250b\n", "\xEF\xBB\xBFx", "\x1B[0m", "\x7F", "\xF0\x9F\x99\x82\n",
-        "x\n \n", "x\n   \ny", "   \n   \nx\n", "\xEF\xBF\xBE",
+        "",
+        " ",
+        "\n",
+        "\n\n",
+        "x",
+        "x\n",
+        "x\n\n\n",
+        "\nx",
+        "\n\n x\n",
+        "  x\n y\n",
+        "x \n",
+        "x\t\n\ty\n",
+        "\t",
+        "#x",
+        "- x",
+        "x: y",
+        "x # y",
+        "\"",
+        "'",
+        "\\",
+        "\\{{ }}",
+        "~",
+        "no",
+        "1",
+        "%x",
+        "@x",
+        "`x",
+        "&x",
+        "*x",
+        "!x",
+        "|",
+        ">",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "?",
+        ":",
+        "---",
+        "---\n",
+        "...\nx\n",
+        "a\r\nb",
+        "a\rb",
+        "\xC2\x85",
+        "a\342\200\250b\n",
+        "\xEF\xBB\xBFx",
+        "\x1B[0m",
+        "\x7F",
+        "\xF0\x9F\x99\x82\n",
+        "x\n \n",
+        "x\n   \ny",
+        "   \n   \nx\n",
+        "\xEF\xBF\xBE",
     };
     static const char *const bases[] = {
-        contract_yaml, GOOD, GOOD "preamble: |+\n  keep\n\n\n# c\n", GOOD "preamble: >-\n  a\n  b\ntask: x\n",
+        contract_yaml,
+        GOOD,
+        GOOD "preamble: |+\n  keep\n\n\n# c\n",
+        GOOD "preamble: >-\n  a\n  b\ntask: x\n",
         "{name: p, sample: \"{{context}} {{first}} {{second}}\", preamble: x}\n",
-        GOOD "preamble: 'q' # c\n", GOOD "preamble: |2\n   x\n# c\ntask: x",
+        GOOD "preamble: 'q' # c\n",
+        GOOD "preamble: |2\n   x\n# c\ntask: x",
     };
     for (size_t b = 0; b < sizeof bases / sizeof bases[0]; b++) {
         struct prompt *p = parse_good(bases[b]);
@@ -478,8 +587,10 @@ static void test_exemplars(void **state)
     snprintf(path, sizeof path, "%s/exemplars.jsonl", dir);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
-    fputs("{\"id\":\"e1\",\"title\":null,\"context\":\"c1\",\"a\":\"x\",\"b\":\"y\",\"rationale\":\"r\",\"label\":1}\n"
-          "\n{\"id\":\"e2\",\"context\":\"c2\",\"a\":\"x\",\"b\":\"y\",\"label\":2}\r\n", f);
+    fputs("{\"id\":\"e1\",\"title\":null,\"context\":\"c1\",\"a\":\"x\",\"b\":\"y\","
+          "\"rationale\":\"r\",\"label\":1}\n"
+          "\n{\"id\":\"e2\",\"context\":\"c2\",\"a\":\"x\",\"b\":\"y\",\"label\":2}\r\n",
+          f);
     fclose(f);
     struct prompt *p = parse_good(GOOD "exemplars: {set: builtin-exemplars, shots: 1}\n");
     assert_int_equal(prompt_load_exemplars(p, dir, &err), 0);

@@ -1,4 +1,5 @@
-/* Decoders against values of an independent implementation: the same bits, in both builds of each decoder. */
+/* Decoders against values of an independent implementation: the same bits, in both builds
+ * of each decoder. */
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>

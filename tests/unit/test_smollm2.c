@@ -1,4 +1,5 @@
-/* The default model's tokenizer and chat format against golden values; skipped where the model is not there. */
+/* The default model's tokenizer and chat format against golden values; skipped where the
+ * model is not there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

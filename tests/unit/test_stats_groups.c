@@ -125,7 +125,8 @@ static void test_text(void **state)
     }
 }
 
-static const struct stats_group *find_group(const struct stats_bias *b, const char *by, const char *key)
+static const struct stats_group *find_group(const struct stats_bias *b, const char *by,
+                                            const char *key)
 {
     for (size_t i = 0; i < b->n_by; i++)
         if (strcmp(b->by[i].by->name, by) == 0 && strcmp(b->by[i].key, key) == 0)

@@ -82,7 +82,8 @@ static void test_markdown(void **state)
     buf_release(&again);
 }
 
-/* Every tag that is opened is closed, in order: what holds for our page and for nothing injected. */
+/* Every tag that is opened is closed, in order: what holds for our page and for nothing
+ * injected. */
 static void assert_well_formed(const char *page)
 {
     char stack[64][16];
@@ -237,8 +238,9 @@ static void test_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_markdown), cmocka_unit_test(test_html), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_cut),      cmocka_unit_test(test_json), cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_markdown), cmocka_unit_test(test_html),
+        cmocka_unit_test(test_hostile),  cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_json),     cmocka_unit_test(test_nothing),
     };
     return cmocka_run_group_tests_name("reports", tests, setup, teardown);
 }

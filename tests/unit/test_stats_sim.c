@@ -14,11 +14,12 @@ static void test_names(void **state)
         double gap, pos, len, noise;
         const char *canonical;
     } good[] = {
-        { "sim", 1, 0, 0, 0, "sim:gap=1,pos=0,len=0,noise=0" },
-        { "sim:", 1, 0, 0, 0, "sim:gap=1,pos=0,len=0,noise=0" },
-        { "sim:gap=1.6,pos=.3,len=0,noise=.5", 1.6, .3, 0, .5, "sim:gap=1.6,pos=0.3,len=0,noise=0.5" },
-        { "sim:pos=-3", 1, -3, 0, 0, "sim:gap=1,pos=-3,len=0,noise=0" },
-        { "sim:noise=2,gap=0", 0, 0, 0, 2, "sim:gap=0,pos=0,len=0,noise=2" },
+        {"sim", 1, 0, 0, 0, "sim:gap=1,pos=0,len=0,noise=0"},
+        {"sim:", 1, 0, 0, 0, "sim:gap=1,pos=0,len=0,noise=0"},
+        {"sim:gap=1.6,pos=.3,len=0,noise=.5", 1.6, .3, 0, .5,
+         "sim:gap=1.6,pos=0.3,len=0,noise=0.5"},
+        {"sim:pos=-3", 1, -3, 0, 0, "sim:gap=1,pos=-3,len=0,noise=0"},
+        {"sim:noise=2,gap=0", 0, 0, 0, 2, "sim:gap=0,pos=0,len=0,noise=2"},
     };
     static const struct {
         const char *name, *error;
@@ -85,7 +86,8 @@ static void test_formula(void **state)
     struct label *label = label_list_add(&f.labels);
     sim_label(&sim, pair, label);
     assert_int_equal(label->slot, SLOT_NONE);
-    assert_string_equal(label->error, "the pair has no reference and no gold score to simulate from");
+    assert_string_equal(label->error,
+                        "the pair has no reference and no gold score to simulate from");
 
     /* Nothing to choose between: only the slot is left. */
     pair = fixture_pair(&f, "e", 10, 10, "a", RATER_HUMAN);
@@ -151,7 +153,8 @@ static void test_planted_nothing(void **state)
     fixture_release(&f);
 }
 
-/* The slot's pull is additive in log-odds, so the logit mean is free of it and the p mean is not. */
+/* The slot's pull is additive in log-odds, so the logit mean is free of it and the p mean
+ * is not. */
 static void test_logit_mean_recovers(void **state)
 {
     (void)state;
@@ -245,7 +248,8 @@ static void test_row_order(void **state)
     for (size_t i = 0; i < f.n; i++)
         other[i] = f.rows[(i * 77 + 13) % f.n];
     struct stats_options options = { .draws = 300, .seed = 5 };
-    const struct group_key *by[] = { group_key_find("length_difference"), group_key_find("margin") };
+    const struct group_key *by[] = {group_key_find("length_difference"),
+                                    group_key_find("margin")};
     struct stats_agreement a = stats_agreement(f.rows, f.n, &options);
     struct stats_agreement b = stats_agreement(other, f.n, &options);
     struct stats_bias c = stats_bias(f.rows, f.n, by, 2, &options);
@@ -286,7 +290,8 @@ static void test_noise_by_pair(void **state)
     fixture_release(&f);
 }
 
-/* Two versions, one of them better: the paired test sees it, and turning them round turns the sign. */
+/* Two versions, one of them better: the paired test sees it, and turning them round turns
+ * the sign. */
 static void test_compare_versions(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Every statistic on 12 rows against an independent implementation (golden/statistics_small.json). */
+/* Every statistic on 12 rows against an independent implementation
+ * (golden/statistics_small.json). */
 #include <stdio.h>
 
 #include "src/label/stats.h"

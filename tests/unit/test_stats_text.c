@@ -56,7 +56,8 @@ static void test_agreement(void **state)
     assert_keys(answer, "command set prompt labeler rater_kind n used left_out half agreement "
                         "wilson cluster_se clustered clusters kappa order_ab order_ba "
                         "human_ceiling baselines calibration test_looks mdd_80 says");
-    assert_keys(json_object_get(answer, "left_out"), "tie no_majority no_label identical unlabelled");
+    assert_keys(json_object_get(answer, "left_out"),
+                "tie no_majority no_label identical unlabelled");
     assert_keys(json_object_get(answer, "baselines"),
                 "always_a always_slot_1 longer_chars longer_words");
     assert_keys(json_object_get(answer, "calibration"), "ece brier bins");
@@ -65,7 +66,8 @@ static void test_agreement(void **state)
     assert_int_equal(json_array_size(json_object_get(answer, "wilson")), 2);
     assert_true(json_is_null(json_object_get(answer, "human_ceiling")));
     assert_int_equal((int)golden(answer, "test_looks"), 3);
-    assert_string_equal(json_string_value(json_object_get(answer, "with")), "agreement with people");
+    assert_string_equal(json_string_value(json_object_get(answer, "with")),
+                        "agreement with people");
 
     struct buf text;
     buf_init(&text, 0);
@@ -89,8 +91,10 @@ static void test_bias(void **state)
     assert_int_equal(group_keys_parse("split,margin", by, 4, &err), 2);
     struct stats_bias b = stats_bias(f.rows, f.n, by, 2, &options);
     json_t *answer = stats_bias_json(&b, &options);
-    assert_keys(answer, "command n decisive same_position same_position_rate wilson first second "
-                        "primacy_p first_pick_rate pull_mean pull_median soft_gap one_order length by");
+    assert_keys(
+        answer,
+        "command n decisive same_position same_position_rate wilson first second "
+        "primacy_p first_pick_rate pull_mean pull_median soft_gap one_order length by");
     assert_keys(json_object_get(answer, "one_order"), "ab ba both");
     assert_keys(json_object_get(answer, "length"), "prefers_longer human_prefers_longer");
     const json_t *rows = json_object_get(answer, "by");
@@ -107,7 +111,9 @@ static void test_bias(void **state)
     struct buf text;
     buf_init(&text, 0);
     stats_bias_print(answer, &text);
-    assert_has(&text, "  split                      pairs   agrees   same position     pull\n  train");
+    assert_has(
+        &text,
+        "  split                      pairs   agrees   same position     pull\n  train");
     assert_has(&text, "margin under .1");
     buf_release(&text);
     json_decref(answer);
