@@ -210,6 +210,23 @@ static void R(attend_backward_block)(struct R(learn_attend) *a, size_t row, size
     }
 }
 
+/* Behind the last layer nobody reads the other rows: a block without a wanted one has no output, and no gradient. */
+static bool R(attend_asked)(const struct R(learn_attend) *a, size_t row, size_t m)
+{
+    if (!a->run->compact)
+        return true;
+    for (size_t r = row; r < row + m; r++)
+        if (a->run->net->asked[r])
+            return true;
+    return false;
+}
+
+static void R(attend_nothing)(const struct R(learn_attend) *a, size_t row, size_t m, size_t head)
+{
+    for (size_t r = row; r < row + m; r++)
+        memset(a->run->net->wide + r * a->qkv_width + head * a->dim, 0, a->dim * sizeof(REAL));
+}
+
 static void R(attend_tree)(const struct R(learn_run) *run, size_t index, int worker, bool backward)
 {
     const struct learner *learner = run->learner;
@@ -255,6 +272,11 @@ static void R(attend_tree)(const struct R(learn_run) *run, size_t index, int wor
         for (size_t first = 0; first < segment->n_rows; first += LEARN_BLOCK) {
             size_t m = segment->n_rows - first < LEARN_BLOCK ? segment->n_rows - first : LEARN_BLOCK;
 
+            if (!R(attend_asked)(&a, segment->first_row + first, m)) {
+                for (size_t h = a.g * share; h < (a.g + 1) * share && backward; h++)
+                    R(attend_nothing)(&a, segment->first_row + first, m, h);
+                continue;
+            }
             R(list_ranges)(&a, forest->order[i], first + m);
             for (size_t h = a.g * share; h < (a.g + 1) * share; h++) {
                 if (backward)

@@ -29,6 +29,9 @@ struct R(learn_net) {
     size_t worker_reals;
     REAL *inverse; /* of the wanted rows' last norm */
     uint32_t *by_row, *starts; /* wanted rows in order of rows; where a run of one row begins */
+    uint32_t *place;           /* of a wanted row among the different ones */
+    bool *asked;               /* by row: it is wanted */
+    REAL *picked;              /* what attention gives of the different wanted rows, in the last layer */
     uint32_t *positions;
     REAL *shard; /* gradient of one shard */
 };

@@ -193,6 +193,11 @@ static size_t R(carve_all)(const struct learner *learner, struct R(learn_net) *n
     net->inverse = R(reals)(&c, n, 1);
     net->logits = R(reals)(&c, chunk, vocab);
     net->positions = R(carve)(&c, m * sizeof(*net->positions));
+    net->asked = R(carve)(&c, m * sizeof(*net->asked));
+    net->by_row = R(carve)(&c, n * sizeof(*net->by_row));
+    net->starts = R(carve)(&c, (n + 1) * sizeof(*net->starts));
+    net->place = R(carve)(&c, n * sizeof(*net->place));
+    net->picked = R(reals)(&c, n, heads);
     lanes = learn_lanes(tree) + LEARN_LANES;
     net->worker_reals =
         R(most)(2 * LEARN_BLOCK * path + 2 * dim * lanes + LEARN_LANES, micro->tall * widest);
@@ -206,8 +211,6 @@ static size_t R(carve_all)(const struct learner *learner, struct R(learn_net) *n
         net->dhidden = R(reals)(&c, n, width);
         sums = R(most)(width, qkv + 2 * dim);
         net->partial = R(reals)(&c, R(most)(m, n) / SUM_ROWS + 1, sums);
-        net->by_row = R(carve)(&c, n * sizeof(*net->by_row));
-        net->starts = R(carve)(&c, (n + 1) * sizeof(*net->starts));
         net->packed_columns = R(reals)(
             &c, R(most)((R(most)(R(most)(width, heads), ffn) + micro->wide) * m,
                         (width + micro->wide) * chunk) + BLAS_SLACK, 1);

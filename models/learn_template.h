@@ -16,6 +16,8 @@ struct R(learn_run) {
     REAL *gradient; /* of this shard */
     struct R(learn_layer) *layer;
     size_t m;       /* rows */
+    size_t n_asked; /* different wanted rows */
+    bool compact;   /* in the last layer only those go on behind attention */
     /* Packing one side. */
     enum R(learn_side) side;
     const REAL *from, *weight, *inverse;
@@ -319,11 +321,11 @@ static void R(add_partials)(const struct R(learn_run) *run, size_t n, size_t str
 }
 
 static void R(norm_back)(struct R(learn_run) *run, REAL *dx, const REAL *x, const REAL *inverse,
-                         size_t norm, const REAL *dy)
+                         size_t norm, const REAL *dy, size_t m)
 {
-    size_t width = (size_t)run->learner->config.width, blocks = (run->m + SUM_ROWS - 1) / SUM_ROWS;
+    size_t width = (size_t)run->learner->config.width, blocks = (m + SUM_ROWS - 1) / SUM_ROWS;
 
-    run->rows = run->m;
+    run->rows = m;
     run->dx = dx;
     run->from = x;
     run->inverse = inverse;
@@ -339,7 +341,7 @@ static void R(swiglu_back_tile)(void *arg, size_t index, int worker)
     size_t ffn = (size_t)run->learner->config.ffn, end = (index + 1) * LEARN_ROWS;
 
     (void)worker;
-    for (size_t row = index * LEARN_ROWS; row < end && row < run->m; row++) {
+    for (size_t row = index * LEARN_ROWS; row < end && row < run->rows; row++) {
         const REAL *gate = run->layer->gates + row * 2 * ffn;
         REAL *dgate = run->net->wide + row * 2 * ffn;
 
@@ -373,7 +375,7 @@ static void R(copy_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
     size_t width = (size_t)run->learner->config.width, first = index * SUM_ROWS;
-    size_t n = run->m - first < SUM_ROWS ? run->m - first : SUM_ROWS;
+    size_t n = run->rows - first < SUM_ROWS ? run->rows - first : SUM_ROWS;
 
     (void)worker;
     if (run->from)
@@ -383,18 +385,46 @@ static void R(copy_tile)(void *arg, size_t index, int worker)
 }
 
 /* Rows of the residual stream; from NULL: zeros. */
-static void R(copy)(struct R(learn_run) *run, REAL *to, const REAL *from)
+static void R(copy)(struct R(learn_run) *run, REAL *to, const REAL *from, size_t m)
 {
     run->to = to;
     run->from = from;
-    R(run_tiles)(run, (run->m + SUM_ROWS - 1) / SUM_ROWS, R(copy_tile));
+    run->rows = m;
+    R(run_tiles)(run, (m + SUM_ROWS - 1) / SUM_ROWS, R(copy_tile));
+}
+
+/* The row of the s-th of the different wanted rows. */
+static size_t R(asked_row)(const struct R(learn_run) *run, size_t s)
+{
+    return run->batch->wanted[run->net->by_row[run->net->starts[s]]];
+}
+
+static void R(pick)(const struct R(learn_run) *run, const REAL *from, size_t width, REAL *to)
+{
+    for (size_t s = 0; s < run->n_asked; s++)
+        memcpy(to + s * width, from + R(asked_row)(run, s) * width, width * sizeof(REAL));
+}
+
+/* From the wanted rows alone to all, zeros between; from the end, so that to may be from. */
+static void R(spread)(const struct R(learn_run) *run, const REAL *from, size_t width, REAL *to)
+{
+    size_t row = run->batch->n_rows;
+
+    for (size_t s = run->n_asked; s-- > 0;) {
+        size_t at = R(asked_row)(run, s);
+
+        memset(to + (at + 1) * width, 0, (row - at - 1) * width * sizeof(REAL));
+        memmove(to + at * width, from + s * width, width * sizeof(REAL));
+        row = at;
+    }
+    memset(to, 0, row * width * sizeof(REAL));
 }
 
 /* ---- layers ---- */
 
 static void R(layer_forward)(struct R(learn_run) *run, struct R(learn_layer) *layer, REAL *next)
 {
-    const REAL *weights = run->learner->full;
+    const REAL *weights = run->learner->full, *attended = layer->attended;
     size_t width = (size_t)run->learner->config.width, ffn = (size_t)run->learner->config.ffn;
     size_t m = run->m, heads = layer->out.cols;
 
@@ -405,28 +435,34 @@ static void R(layer_forward)(struct R(learn_run) *run, struct R(learn_layer) *la
     R(run_tiles)(run, (m + LEARN_ROWS - 1) / LEARN_ROWS, R(heads_tile));
     R(run_tiles)(run, run->forest->n_trees * (size_t)run->learner->config.n_kv_heads,
                  R(attend_forward_tile));
-    R(copy)(run, layer->middle, layer->entry);
-    R(multiply)(run, R(SIDE_PLAIN), layer->attended, heads, m, &layer->out.by_rows, layer->middle,
-                true);
+    if (run->compact) {
+        m = run->n_asked;
+        attended = run->net->picked;
+        R(pick)(run, layer->attended, heads, run->net->picked);
+        R(pick)(run, layer->entry, width, layer->middle);
+    } else {
+        R(copy)(run, layer->middle, layer->entry, m);
+    }
+    R(multiply)(run, R(SIDE_PLAIN), attended, heads, m, &layer->out.by_rows, layer->middle, true);
     run->weight = weights + layer->ffn_norm;
     run->keep_inverse = layer->middle_inverse;
-    R(multiply)(run, R(SIDE_NORM), layer->middle, width, m, &layer->gate_up.by_rows,
-                layer->gates, false);
-    R(copy)(run, next, layer->middle);
+    R(multiply)(run, R(SIDE_NORM), layer->middle, width, m, &layer->gate_up.by_rows, layer->gates,
+                false);
+    R(copy)(run, next, layer->middle, m);
     R(multiply)(run, R(SIDE_SWIGLU), layer->gates, 2 * ffn, m, &layer->down.by_rows, next, true);
 }
 
-static void R(layer_backward)(struct R(learn_run) *run, struct R(learn_layer) *layer)
+/* The MLP and the output projection, m rows of dx; dh becomes the derivative of what attention gave. */
+static void R(mlp_backward)(struct R(learn_run) *run, struct R(learn_layer) *layer, size_t m)
 {
     struct R(learn_net) *net = run->net;
-    const struct tf_config *config = &run->learner->config;
     const REAL *weights = run->learner->full;
-    REAL *gradient = run->gradient;
-    size_t width = (size_t)config->width, ffn = (size_t)config->ffn, dim = (size_t)config->head_dim;
-    size_t m = run->m, heads = layer->out.cols, qkv = layer->qkv.rows;
-    size_t blocks = (m + SUM_ROWS - 1) / SUM_ROWS, stride = qkv + 2 * dim;
+    const REAL *attended = run->compact ? net->picked : layer->attended;
+    REAL *gradient = run->gradient, *out = run->compact ? net->wide : net->dh;
+    size_t width = (size_t)run->learner->config.width, ffn = (size_t)run->learner->config.ffn;
+    size_t heads = layer->out.cols;
 
-    run->layer = layer;
+    run->rows = m;
     R(multiply)(run, R(SIDE_PLAIN), net->dx, width, m, &layer->down.by_columns, net->act, false);
     R(run_tiles)(run, (m + LEARN_ROWS - 1) / LEARN_ROWS, R(swiglu_back_tile));
     if (!layer->down.skip)
@@ -436,11 +472,27 @@ static void R(layer_backward)(struct R(learn_run) *run, struct R(learn_layer) *l
     if (!layer->gate_up.skip)
         R(outer)(run, net->wide, 2 * ffn, layer->middle, width, m, layer->middle_inverse,
                  weights + layer->ffn_norm, gradient + layer->gate_up.at);
-    R(norm_back)(run, net->dx, layer->middle, layer->middle_inverse, layer->ffn_norm, net->dh);
-
-    R(multiply)(run, R(SIDE_PLAIN), net->dx, width, m, &layer->out.by_columns, net->dh, false);
+    R(norm_back)(run, net->dx, layer->middle, layer->middle_inverse, layer->ffn_norm, net->dh, m);
+    R(multiply)(run, R(SIDE_PLAIN), net->dx, width, m, &layer->out.by_columns, out, false);
     if (!layer->out.skip)
-        R(outer)(run, net->dx, width, layer->attended, heads, m, NULL, NULL, gradient + layer->out.at);
+        R(outer)(run, net->dx, width, attended, heads, m, NULL, NULL, gradient + layer->out.at);
+    if (run->compact) {
+        R(spread)(run, out, heads, net->dh);
+        R(spread)(run, net->dx, width, net->dx);
+    }
+}
+
+static void R(layer_backward)(struct R(learn_run) *run, struct R(learn_layer) *layer)
+{
+    struct R(learn_net) *net = run->net;
+    const struct tf_config *config = &run->learner->config;
+    REAL *gradient = run->gradient;
+    size_t width = (size_t)config->width, dim = (size_t)config->head_dim;
+    size_t m = run->m, qkv = layer->qkv.rows;
+    size_t blocks = (m + SUM_ROWS - 1) / SUM_ROWS, stride = qkv + 2 * dim;
+
+    run->layer = layer;
+    R(mlp_backward)(run, layer, run->compact ? run->n_asked : m);
     R(run_tiles)(run, run->forest->n_trees * (size_t)config->n_kv_heads, R(attend_backward_tile));
     R(run_tiles)(run, blocks, R(heads_back_tile));
     if (layer->bias != LEARN_NONE)
@@ -452,8 +504,8 @@ static void R(layer_backward)(struct R(learn_run) *run, struct R(learn_layer) *l
     R(multiply)(run, R(SIDE_PLAIN), net->wide, qkv, m, &layer->qkv.by_columns, net->dh, false);
     if (!layer->qkv.skip)
         R(outer)(run, net->wide, qkv, layer->entry, width, m, layer->entry_inverse,
-                 weights + layer->attn_norm, gradient + layer->qkv.at);
-    R(norm_back)(run, net->dx, layer->entry, layer->entry_inverse, layer->attn_norm, net->dh);
+                 (const REAL *)run->learner->full + layer->attn_norm, gradient + layer->qkv.at);
+    R(norm_back)(run, net->dx, layer->entry, layer->entry_inverse, layer->attn_norm, net->dh, m);
 }
 
 /* ---- the wanted rows and the heads ---- */
@@ -468,7 +520,7 @@ static void R(hidden_tile)(void *arg, size_t index, int worker)
 
     (void)worker;
     for (size_t i = index * LEARN_ROWS; i < end && i < batch->n_wanted; i++) {
-        const REAL *x = net->last + batch->wanted[i] * width;
+        const REAL *x = net->last + net->place[i] * width;
 
         net->inverse[i] = run->net_ops->rms(x, width, run->learner->config.norm_eps);
         run->net_ops->scale(net->hidden + i * width, x, norm, net->inverse[i], width);
@@ -479,7 +531,6 @@ static void R(hidden_tile)(void *arg, size_t index, int worker)
 static void R(hidden_back_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
-    const struct learn_batch *batch = run->batch;
     struct R(learn_net) *net = run->net;
     size_t width = (size_t)run->learner->config.width;
     REAL *sums = net->partial + index * width;
@@ -489,9 +540,9 @@ static void R(hidden_back_tile)(void *arg, size_t index, int worker)
     memset(sums, 0, width * sizeof(REAL));
     for (size_t s = index * SUM_ROWS; s < (index + 1) * SUM_ROWS && s < run->rows; s++)
         for (size_t i = net->starts[s]; i < net->starts[s + 1]; i++) {
-            size_t w = net->by_row[i], row = batch->wanted[w];
+            size_t w = net->by_row[i], at = s * width;
 
-            run->net_ops->norm_back(net->dx + row * width, sums, net->last + row * width, norm,
+            run->net_ops->norm_back(net->dx + at, sums, net->last + at, norm,
                                     net->dhidden + w * width, net->inverse[w], width);
         }
 }
@@ -510,9 +561,15 @@ static size_t R(sort_wanted)(const struct R(learn_run) *run)
         count[row + 1] += count[row];
     for (size_t i = 0; i < batch->n_wanted; i++)
         net->by_row[count[batch->wanted[i]]++] = (uint32_t)i;
-    for (size_t i = 0; i < batch->n_wanted; i++)
-        if (i == 0 || batch->wanted[net->by_row[i]] != batch->wanted[net->by_row[i - 1]])
+    memset(net->asked, 0, batch->n_rows * sizeof(*net->asked));
+    for (size_t i = 0; i < batch->n_wanted; i++) {
+        size_t row = batch->wanted[net->by_row[i]];
+
+        if (i == 0 || row != batch->wanted[net->by_row[i - 1]])
             net->starts[runs++] = (uint32_t)i;
+        net->asked[row] = true;
+        net->place[net->by_row[i]] = (uint32_t)(runs - 1);
+    }
     net->starts[runs] = (uint32_t)batch->n_wanted;
     free(count);
     return runs;
@@ -601,10 +658,13 @@ static void R(forward)(struct R(learn_run) *run)
             net->positions[segment->first_row + i] = (uint32_t)(segment->first_pos + i);
     }
     R(pack_weights)(run);
+    run->n_asked = R(sort_wanted)(run);
     run->layer = &net->layers[first];
     R(run_tiles)(run, (run->m + LEARN_ROWS - 1) / LEARN_ROWS, R(embed_tile));
-    for (int l = first; l <= last && !cancel_asked(run->cancel); l++)
+    for (int l = first; l <= last && !cancel_asked(run->cancel); l++) {
+        run->compact = l == last && run->n_asked < run->m;
         R(layer_forward)(run, &net->layers[l], l == last ? net->last : net->layers[l + 1].entry);
+    }
     R(run_tiles)(run, (run->batch->n_wanted + LEARN_ROWS - 1) / LEARN_ROWS, R(hidden_tile));
 }
 
@@ -614,8 +674,9 @@ static void R(backward)(struct R(learn_run) *run)
     const struct tf_config *config = &run->learner->config;
     size_t width = (size_t)config->width, blocks;
 
-    R(copy)(run, net->dx, NULL);
-    run->rows = R(sort_wanted)(run);
+    run->compact = run->n_asked < run->m;
+    R(copy)(run, net->dx, NULL, run->n_asked);
+    run->rows = run->n_asked;
     blocks = (run->rows + SUM_ROWS - 1) / SUM_ROWS;
     R(run_tiles)(run, blocks, R(hidden_back_tile));
     R(add_partials)(run, blocks, width, 0, width, net->out_norm);
@@ -623,6 +684,7 @@ static void R(backward)(struct R(learn_run) *run)
         if (cancel_asked(run->cancel))
             return;
         R(layer_backward)(run, &net->layers[l]);
+        run->compact = false;
     }
     if (net->embed != LEARN_NONE && !run->batch->hidden && !run->learner->lora)
         R(run_tiles)(run, EMBED_TILES, R(embed_back_tile));

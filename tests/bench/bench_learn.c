@@ -75,8 +75,11 @@ static double flops(const struct shape *shape)
     double width = shape->width, kv = width * shape->kv_heads / shape->heads;
     double layer = 2 * width * width + 2 * width * kv + 3.0 * width * shape->ffn;
     double attention = width * (double)shape->length; /* half of the keys, scores and values */
+    double behind = width * width + 3.0 * width * shape->ffn; /* of the last layer, for wanted rows only */
 
-    return 6 * (shape->layers * (layer + attention) + (shape->scalar ? 0 : width * shape->vocab));
+    if (shape->scalar)
+        return 6 * (shape->layers * (layer + attention) - behind);
+    return 6 * (shape->layers * (layer + attention) + width * shape->vocab);
 }
 
 static void run(const struct shape *shape, struct pool *pool, double seconds, double peak)
