@@ -62,8 +62,9 @@ struct optimiser {
     } states[STATES];
     size_t n_states;
     size_t *rows_at, *cols_at, *whole_at; /* by tensor: where its part of the three states begins */
+    size_t *scratch_at;
     double *partial;                      /* one sum a block */
-    double *scratch;                      /* adafactor's sums of one tensor */
+    double *scratch;                      /* adafactor's sums of columns, by tensor */
 };
 
 /* Fixed blocks, for sums and for work: no bit depends on who does them. */
@@ -91,11 +92,12 @@ static int add_state(struct optimiser *optimiser, const char *name, size_t count
 static int add_factored(struct optimiser *optimiser, struct error *err)
 {
     const struct params *params = &optimiser->learner->params;
-    size_t rows = 0, cols = 0, whole = 0, widest = 0;
+    size_t rows = 0, cols = 0, whole = 0, sums = 0;
 
     optimiser->rows_at = xcalloc(params->n, sizeof(size_t));
     optimiser->cols_at = xcalloc(params->n, sizeof(size_t));
     optimiser->whole_at = xcalloc(params->n, sizeof(size_t));
+    optimiser->scratch_at = xcalloc(params->n, sizeof(size_t));
     for (size_t i = 0; i < params->n; i++) {
         const struct param *param = &params->list[i];
 
@@ -108,9 +110,10 @@ static int add_factored(struct optimiser *optimiser, struct error *err)
         } else {
             whole += param->cols;
         }
-        widest = param->cols > widest ? param->cols : widest;
+        optimiser->scratch_at[i] = sums;
+        sums += param->cols;
     }
-    optimiser->scratch = xcalloc(widest, sizeof(double));
+    optimiser->scratch = xcalloc(sums, sizeof(double));
     return add_state(optimiser, "rows", rows, err) == 0 &&
                    add_state(optimiser, "cols", cols, err) == 0 &&
                    add_state(optimiser, "v", whole, err) == 0
@@ -149,6 +152,7 @@ void optimiser_free(struct optimiser *optimiser)
     free(optimiser->rows_at);
     free(optimiser->cols_at);
     free(optimiser->whole_at);
+    free(optimiser->scratch_at);
     free(optimiser->partial);
     free(optimiser->scratch);
     free(optimiser);
@@ -237,8 +241,8 @@ static int step(struct optimiser *optimiser, double loss, double lr,
     run.rate1 = 1 / (1 - pow(options->beta1, t));
     run.rate2 = 1 / (1 - pow(options->beta2, t));
     if (options->kind == OPTIMISER_ADAFACTOR)
-        for (size_t i = 0; i < learner->params.n; i++)
-            (learner->options.real == BLAS_F64 ? adafactor_f64 : adafactor_f32)(&run, i);
+        pool_run(learner->pool, POOL_BACKGROUND, learner->params.n,
+                 learner->options.real == BLAS_F64 ? adafactor_tile_f64 : adafactor_tile_f32, &run);
     else
         pool_run(learner->pool, POOL_BACKGROUND, n_blocks(learner->params.count),
                  learner->options.real == BLAS_F64 ? adamw_tile_f64 : adamw_tile_f32, &run);

@@ -46,7 +46,8 @@ struct optimiser_report {
     double grad_norm;   /* before clipping, over all tensors */
     double clip_factor; /* what the gradient was multiplied by */
 };
-/* One update of the learner's weights from its gradient at rate `lr`; `loss` only is looked at. */
+/* One update of the learner's weights from its gradient at rate `lr`; `loss` is only looked at. The gradient is
+ * worth nothing afterwards. */
 int optimiser_step(struct optimiser *optimiser, double loss, double lr,
                    struct optimiser_report *report, struct error *err);
 

@@ -76,8 +76,9 @@ static void R(adamw_tile)(void *arg, size_t index, int worker)
  */
 #define ADAFACTOR_FLOOR 1e-30
 
-static void R(adafactor)(const struct step_run *run, size_t index)
+static void R(adafactor_tile)(void *arg, size_t index, int worker)
 {
+    const struct step_run *run = arg;
     struct optimiser *optimiser = run->optimiser;
     const struct param *param = &optimiser->learner->params.list[index];
     REAL *w = (REAL *)optimiser->learner->weights + param->offset;
@@ -87,8 +88,10 @@ static void R(adafactor)(const struct step_run *run, size_t index)
     REAL *whole = (REAL *)optimiser->states[2].data + optimiser->whole_at[index];
     size_t n_rows = param->rows, n_cols = param->cols;
     double beta = 1 - pow((double)optimiser->steps, -0.8), mean = 0, square = 0, scale;
-    double decay = param->decay ? optimiser->options.weight_decay : 0, *sums = optimiser->scratch;
+    double decay = param->decay ? optimiser->options.weight_decay : 0;
+    double *sums = optimiser->scratch + optimiser->scratch_at[index];
 
+    (void)worker;
     for (size_t c = 0; c < n_cols; c++)
         sums[c] = 0;
     for (size_t r = 0; r < n_rows; r++) {
