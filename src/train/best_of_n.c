@@ -29,8 +29,8 @@ double best_of_n_mean(const double *scores, size_t n, size_t k)
 
     memcpy(sorted, scores, n * sizeof(*sorted));
     qsort(sorted, n, sizeof(*sorted), compare_reals);
-    /* P(the i-th smallest is the largest of k) = C(i, k - 1) / C(n, k), i from 0; from the top down each weight
-     * is the one before times (i - k + 1) / i. */
+    /* P(the i-th smallest is the largest of k) = C(i, k - 1) / C(n, k), i from 0; from
+     * the top down each weight is the one before times (i - k + 1) / i. */
     for (size_t i = n; i-- >= k;) {
         sum += weight * sorted[i];
         weight *= i > 0 ? (double)(i + 1 - k) / (double)i : 0;

@@ -125,7 +125,8 @@ static double negative_likelihood(const double *x, const double *y, size_t n, do
     return sum;
 }
 
-/* One Newton step from (*a, *b), halved until the likelihood rises. Its length; negative: no step. */
+/* One Newton step from (*a, *b), halved until the likelihood rises. Its length; negative:
+ * no step. */
 static double newton(const double *x, const double *y, size_t n, double *a, double *b)
 {
     double ga = 0, gb = 0, haa = 0, hab = 0, hbb = 0, det, da, db, now;
@@ -173,7 +174,8 @@ bool logistic_fit(const double *x, const double *y, size_t n, double *intercept,
     free(z);
     *slope = b / spread;
     *intercept = a - *slope * mean;
-    /* Separated data run away; where they do, probabilities of 1 to the last bit end the steps first. */
+    /* Separated data run away; where they do, probabilities of 1 to the last bit end the
+     * steps first. */
     return step >= 0 && step <= 1e-9 * (1 + fabs(a) + fabs(b)) && fabs(b) < SLOPE_MAX;
 }
 

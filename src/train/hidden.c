@@ -133,7 +133,8 @@ static void layout_release(struct layout *layout)
     free(layout->wanted);
 }
 
-/* Whole pages of the parent's path are shared; a half one is copied, for its other half is this segment's own. */
+/* Whole pages of the parent's path are shared; a half one is copied, for its other half
+ * is this segment's own. */
 static int lay_segment(struct hidden_cache *cache, const struct learn_segment *from, size_t s,
                        struct layout *layout, struct error *err)
 {
@@ -194,7 +195,8 @@ static int make_ready(struct hidden_cache *cache, size_t n_rows, struct error *e
                                err);
 }
 
-/* The forward leaves the wanted rows behind the last layer, before the norm, in scratch.last: these are the rows. */
+/* The forward leaves the wanted rows behind the last layer, before the norm, in
+ * scratch.last: these are the rows. */
 static int compute(struct hidden_cache *cache, const struct learn_batch *batch,
                    const struct cancel *cancel, struct error *err)
 {
@@ -278,7 +280,8 @@ static int transfer(struct hidden_cache *cache, float *rows, size_t bytes, off_t
                             : pread(cache->file, data, bytes, at);
 
         if (n <= 0)
-            return error_errno(err, cache->dir, "the frozen layers' output cannot be kept in a file of");
+            return error_errno(err, cache->dir,
+                               "the frozen layers' output cannot be kept in a file of");
         data += n;
         at += n;
         bytes -= (size_t)n;

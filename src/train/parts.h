@@ -34,12 +34,14 @@ struct tree {
     size_t *offset;      /* n_shards + 1 */
     size_t *first_group; /* n_shards + 1: groups of shard s */
 };
-/* Groups are shared out evenly in their order; fewer groups than shards make fewer shards. Keeps its memory. */
+/* Groups are shared out evenly in their order; fewer groups than shards make fewer
+ * shards. Keeps its memory. */
 void tree_build(struct tree *tree, const struct tree_group *groups, size_t n_groups,
                 const struct tree_sample *samples, enum tree_want want, size_t n_shards);
 void tree_release(struct tree *tree);
 
-/* Logits or values of all that is wanted, without a gradient; a row is named by (shard, i) as in learner_grad. */
+/* Logits or values of all that is wanted, without a gradient; a row is named by (shard,
+ * i) as in learner_grad. */
 int tree_forward(struct learner *learner, const struct tree *tree, learn_row_fn *row, void *arg,
                  const struct cancel *cancel, struct error *err);
 int tree_values(struct learner *learner, const struct tree *tree, double *values,

@@ -30,9 +30,10 @@ static int check_options(const struct rl_options *options, struct error *err)
         return error_set(err, ERROR_USAGE, "batch must be a multiple of samples, not %lld and %lld",
                          (long long)options->batch, (long long)options->samples);
     if (!rl_has_value(options->algorithm) && options->samples < 2)
-        return error_set(err, ERROR_USAGE,
-                         "an algorithm without a value compares samples of one prompt: samples must "
-                         "be 2 or more");
+        return error_set(
+            err, ERROR_USAGE,
+            "an algorithm without a value compares samples of one prompt: samples must "
+            "be 2 or more");
     if (options->minibatches > groups)
         return error_set(err, ERROR_USAGE, "%lld prompts cannot be cut into %lld minibatches",
                          (long long)groups, (long long)options->minibatches);
@@ -299,8 +300,8 @@ int rl_after(struct rl *rl, const struct cancel *cancel, struct error *err)
 
     if (rollout->n == 0)
         return error_set(err, ERROR_USAGE, "there is no update yet");
-    /* rl_measure builds the tree of the whole rollout, and measures with the weights as they are now: the
-     * columns of the rollout are put back behind it. */
+    /* rl_measure builds the tree of the whole rollout, and measures with the weights as
+     * they are now: the columns of the rollout are put back behind it. */
     before = xmalloc(COLUMNS * rollout->n_tokens * sizeof(*before));
     memcpy(before, rollout->numbers, COLUMNS * rollout->n_tokens * sizeof(*before));
     status = rl_measure(rl, rollout, &ref_rows, cancel, err);

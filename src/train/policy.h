@@ -1,7 +1,8 @@
 /*
- * Reinforcement learning of a policy against a reward with a KL term to its reference (D9 to D25): one update is
- * rollout, scores, advantages, gradient steps. The paper's REINFORCE with a learned value baseline, A2C, PPO,
- * RLOO and GRPO are one loop with other advantages and another loss on a token.
+ * Reinforcement learning of a policy against a reward with a KL term to its reference (D9
+ * to D25): one update is rollout, scores, advantages, gradient steps. The paper's
+ * REINFORCE with a learned value baseline, A2C, PPO, RLOO and GRPO are one loop with
+ * other advantages and another loss on a token.
  */
 #ifndef RLAIF_TRAIN_POLICY_H
 #define RLAIF_TRAIN_POLICY_H
@@ -51,9 +52,11 @@ struct rl_parts {
     const char *cache_dir;
 };
 /* Borrows all of them. */
-struct rl *rl_new(const struct rl_parts *parts, const struct rl_options *options, struct error *err);
+struct rl *rl_new(const struct rl_parts *parts, const struct rl_options *options,
+                  struct error *err);
 void rl_free(struct rl *rl);
-/* Numbers may be changed between updates: beta, lr, temperature, ..; not batch sizes, shards, seed, algorithm. */
+/* Numbers may be changed between updates: beta, lr, temperature, ..; not batch sizes,
+ * shards, seed, algorithm. */
 struct rl_options *rl_get_options(struct rl *rl);
 int64_t rl_updates(const struct rl *rl);
 bool rl_done(const struct rl *rl);
@@ -61,14 +64,15 @@ double rl_beta(const struct rl *rl); /* as it is now */
 void rl_set_beta(struct rl *rl, double beta);
 
 /*
- * One update. Metrics by the names of learning.md 4; `alarms` may be NULL. After a failure (cancelled, a score that
- * could not be given, a number that is not finite) policy and value are as before and the update may be tried again.
+ * One update. Metrics by the names of learning.md 4; `alarms` may be NULL. After a
+ * failure (cancelled, a score that could not be given, a number that is not finite)
+ * policy and value are as before and the update may be tried again.
  */
 int rl_update(struct rl *rl, struct train_metrics *metrics, struct train_alarms *alarms,
               const struct cancel *cancel, struct error *err);
 /*
- * What an evaluation said of the policy as it is: the alarm "length" when since the last call responses grew by a tenth
- * and the win rate did not.
+ * What an evaluation said of the policy as it is: the alarm "length" when since the last
+ * call responses grew by a tenth and the win rate did not.
  */
 void rl_judged(struct rl *rl, double win_rate, struct train_alarms *alarms);
 /* The last update's samples; valid until the next. */
@@ -78,12 +82,16 @@ int rl_after(struct rl *rl, const struct cancel *cancel, struct error *err);
 /* The first-minibatch check of D9. */
 struct rl_check {
     double ratio_off;     /* largest |ratio - 1| */
-    double kl_off;        /* largest |k3| between the rollout's log-probs and the first minibatch's */
-    double reference_off; /* largest |KL a token| to the reference; NaN when the policy is no longer equal to it */
-    double engine_off;    /* largest |log-prob of a sample by the engine - by the learner| a token, temperature 1 */
+    double kl_off;        /* largest |k3| between the rollout's log-probs and the first
+                             minibatch's */
+    double reference_off; /* largest |KL a token| to the reference; NaN when the policy is
+                             no longer equal to it */
+    double engine_off; /* largest |log-prob of a sample by the engine - by the learner| a
+                          token, temperature 1 */
     size_t tokens;
 };
-/* Samples, and compares log-probs of rollout, first minibatch, engine and reference. Nothing is learned. */
+/* Samples, and compares log-probs of rollout, first minibatch, engine and reference.
+ * Nothing is learned. */
 int rl_check_ratio(struct rl *rl, struct rl_check *out, const struct cancel *cancel,
                    struct error *err);
 

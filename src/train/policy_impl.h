@@ -1,4 +1,5 @@
-/* Inside the RL stage: policy.c (an update), policy_learn.c (passes over a rollout), policy_report.c (what it shows). */
+/* Inside the RL stage: policy.c (an update), policy_learn.c (passes over a rollout),
+ * policy_report.c (what it shows). */
 #ifndef RLAIF_TRAIN_POLICY_IMPL_H
 #define RLAIF_TRAIN_POLICY_IMPL_H
 

@@ -1,4 +1,5 @@
-/* Passes over a rollout: what policy and reference say of it, what there is to learn, the gradients. */
+/* Passes over a rollout: what policy and reference say of it, what there is to learn, the
+ * gradients. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 
 /* ---- trees ---- */
 
-/* Some of the rollout's prompts with their samples; map: the rollout's token of each wanted number. */
+/* Some of the rollout's prompts with their samples; map: the rollout's token of each
+ * wanted number. */
 struct part {
     size_t *map;
     size_t n; /* tokens */
@@ -215,7 +217,8 @@ static void from_groups(const struct rl *rl, struct rollout *rollout)
 
     for (size_t first = 0; first < rollout->n; first += each) {
         for (size_t i = 0; i < each; i++)
-            total[i] = train_sum(rollout->samples[first + i].rewards, rollout->samples[first + i].n);
+            total[i] = train_sum(rollout->samples[first + i].rewards,
+                                 rollout->samples[first + i].n);
         if (rl->options.algorithm == RL_RLOO)
             advantages_rloo(total, each, advantage);
         else
@@ -251,7 +254,8 @@ struct pass {
     bool fused; /* values come with the gradient: there were none before */
 };
 
-/* In the fused pass a shard's values make its advantages and targets first: they need no other sample. */
+/* In the fused pass a shard's values make its advantages and targets first: they need no
+ * other sample. */
 static void take_values(struct pass *pass, size_t shard, const double *values, size_t n)
 {
     struct rl *rl = pass->rl;
@@ -384,8 +388,8 @@ static void count_values(const struct pass *pass, struct rl_sums *sums)
 }
 
 /*
- * Steps of both networks from their gradients. The policy's gradient and loss are looked at before the value moves, so
- * that either both move or none.
+ * Steps of both networks from their gradients. The policy's gradient and loss are looked
+ * at before the value moves, so that either both move or none.
  */
 static int step_both(struct pass *pass, bool policy, int64_t at, int64_t total,
                      struct rl_sums *sums, struct error *err)

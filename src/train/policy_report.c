@@ -138,7 +138,8 @@ void rl_judged(struct rl *rl, double win_rate, struct train_alarms *alarms)
 {
     if (rl->length > LENGTH_GROWS * rl->judged_length && win_rate <= rl->judged_win)
         train_alarm(alarms, "length",
-                    "responses grew from %.1f to %.1f tokens, the win rate did not (%.0f to %.0f %%)",
+                    "responses grew from %.1f to %.1f tokens, the win rate did not (%.0f "
+                    "to %.0f %%)",
                     rl->judged_length, rl->length, 100 * rl->judged_win, 100 * win_rate);
     rl->judged_length = rl->length;
     rl->judged_win = win_rate;

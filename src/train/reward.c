@@ -196,7 +196,8 @@ bool reward_done(const struct reward_model *model)
 
 /* ---- batches ---- */
 
-/* The rows of a frozen trunk for shard s, example by example; keys by group, NULL: they are not kept. */
+/* The rows of a frozen trunk for shard s, example by example; keys by group, NULL: they
+ * are not kept. */
 static int fill_hidden(struct reward_model *model, struct hidden_cache *hidden, size_t s,
                        const struct tree_group *groups, const struct tree_sample *samples,
                        const uint64_t *keys, const struct cancel *cancel, struct error *err)
@@ -215,8 +216,8 @@ static int fill_hidden(struct reward_model *model, struct hidden_cache *hidden, 
         const float *rows;
 
         tree_build(&one, &groups[g], 1, samples, TREE_LAST, 1);
-        status = hidden_rows(hidden, keys ? keys[g] : HIDDEN_NOT_KEPT, &one.shards[0], &rows, cancel,
-                             err);
+        status = hidden_rows(hidden, keys ? keys[g] : HIDDEN_NOT_KEPT, &one.shards[0],
+                             &rows, cancel, err);
         if (status == 0)
             memcpy(model->rows[s] + at * width, rows, one.shards[0].n_rows * width * sizeof(float));
         at += one.shards[0].n_rows;

@@ -8,7 +8,8 @@
 #include "src/base/mem.h"
 #include "src/train/parts.h"
 
-/* Asks as texts; `end` is put behind responses that did not end, so that the score is read at an end token. */
+/* Asks as texts; `end` is put behind responses that did not end, so that the score is
+ * read at an end token. */
 static void ask_texts(const struct reward_ask *asks, size_t n, int32_t end, struct train_texts *out)
 {
     for (size_t i = 0; i < n; i++) {

@@ -1,7 +1,7 @@
 /*
- * What scores a sample: a function that is asked in batches. Anything can be one: a reward model, an
- * ensemble, a labeler's 1 to 10, a likelihood, a toy, a weighted sum. Callers with labelers or a person
- * behind them bring their own function.
+ * What scores a sample: a function that is asked in batches. Anything can be one: a
+ * reward model, an ensemble, a labeler's 1 to 10, a likelihood, a toy, a weighted sum.
+ * Callers with labelers or a person behind them bring their own function.
  */
 #ifndef RLAIF_TRAIN_REWARDS_H
 #define RLAIF_TRAIN_REWARDS_H
@@ -29,8 +29,8 @@ struct reward_source {
 };
 
 /*
- * Asks for the scores of a rollout's samples and fills `score` of each, and scores (n numbers, may be NULL). A score that
- * is not finite is an error that names the sample.
+ * Asks for the scores of a rollout's samples and fills `score` of each, and scores (n
+ * numbers, may be NULL). A score that is not finite is an error that names the sample.
  */
 int rollout_score(struct rollout *rollout, const struct reward_source *reward,
                   const struct train_texts *prompts, double *scores, const struct cancel *cancel,

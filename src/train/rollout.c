@@ -69,7 +69,8 @@ void sampler_set(struct sampler *sampler, double temperature, int64_t max_tokens
     sampler->sampling.max_tokens = max_tokens < 1 << 30 ? (int)max_tokens : 1 << 30;
 }
 
-/* Takes what the engine made; the end token, which the engine leaves out, becomes part of the response. */
+/* Takes what the engine made; the end token, which the engine leaves out, becomes part of
+ * the response. */
 static void take_results(struct sampler *sampler, struct generate_result *results, size_t n,
                          struct rollout *out)
 {

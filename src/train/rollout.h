@@ -1,14 +1,15 @@
 /*
- * Samples of a policy: generation on the inference engine from the weights in training, in one batch, with the
- * prompt computed once for all its samples. And the place where everything known of a sample is kept. One call
- * at a time.
+ * Samples of a policy: generation on the inference engine from the weights in training,
+ * in one batch, with the prompt computed once for all its samples. And the place where
+ * everything known of a sample is kept. One call at a time.
  */
 #ifndef RLAIF_TRAIN_ROLLOUT_H
 #define RLAIF_TRAIN_ROLLOUT_H
 
 #include "src/train/train.h"
 
-/* All of one sample. Arrays have n numbers, one a response token, the end token included; NULL, or NaN, until known. */
+/* All of one sample. Arrays have n numbers, one a response token, the end token included;
+ * NULL, or NaN, until known. */
 struct rollout_sample {
     size_t prompt;        /* index into the prompts given; samples of one prompt stand together */
     const int32_t *ids;   /* response as it was drawn, with the end token where it ended */
@@ -21,7 +22,8 @@ struct rollout_sample {
     double reward;        /* what learning used: after penalty, clip, whitening; before the KL */
     double kl;            /* sum over tokens of log p - log p_ref (k1), nats */
     double kl_exact;      /* sum over tokens, over the whole vocabulary; NaN: not computed */
-    double *logprob, *ref_logprob, *entropy, *kl_token; /* at the run's temperature; kl_token: what the objective used */
+    double *logprob, *ref_logprob, *entropy,
+        *kl_token; /* at the run's temperature; kl_token: what the objective used */
     double *rewards, *values, *returns, *advantages;
     double *after;        /* log-prob after the update; rl_after fills it */
 };
@@ -50,8 +52,9 @@ struct sampler *sampler_new(struct learner *policy, const struct train_codec *co
 void sampler_free(struct sampler *sampler);
 void sampler_set(struct sampler *sampler, double temperature, int64_t max_tokens);
 /*
- * `each` samples of each of the prompts (texts' prompts at these indices). Every token by (seed, what, `at` + place):
- * equal calls give equal samples. Weights that changed since the last call are packed anew. Temperature 0: greedy.
+ * `each` samples of each of the prompts (texts' prompts at these indices). Every token by
+ * (seed, what, `at` + place): equal calls give equal samples. Weights that changed since
+ * the last call are packed anew. Temperature 0: greedy.
  */
 int sampler_run(struct sampler *sampler, const struct train_texts *prompts, const size_t *which,
                 size_t n, size_t each, struct rng_key key, uint64_t at, struct rollout *out,

@@ -1,6 +1,7 @@
 /*
- * ROUGE-1, -2 and -L (Lin 2004) as the rouge-score package computes them without stemming: lower-case runs of a-z and
- * 0-9 are tokens, everything else separates. Pure; any thread.
+ * ROUGE-1, -2 and -L (Lin 2004) as the rouge-score package computes them without
+ * stemming: lower-case runs of a-z and 0-9 are tokens, everything else separates. Pure;
+ * any thread.
  */
 #ifndef RLAIF_TRAIN_ROUGE_H
 #define RLAIF_TRAIN_ROUGE_H
@@ -14,7 +15,8 @@ struct rouge {
     struct rouge_score one, two, l;
 };
 void rouge_score(const char *reference, const char *candidate, struct rouge *out);
-/* Several references: for each of the three the one with the largest f, as rouge-score's score_multi. */
+/* Several references: for each of the three the one with the largest f, as rouge-score's
+ * score_multi. */
 void rouge_score_best(const char *const *references, size_t n, const char *candidate,
                       struct rouge *out);
 

@@ -1,4 +1,5 @@
 /* What a checkpoint holds of a stage, and early stopping, which is part of it. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,9 +99,11 @@ void train_state_paste(const struct train_state *state, const void *copy)
 
 bool train_plateau_see(struct train_plateau *plateau, int64_t step, double loss, double delta)
 {
-    bool better = plateau->seen == 0 || loss < plateau->best - delta;
+    bool first = plateau->seen == 0 || isnan(plateau->best);
+    bool better = !isnan(loss) && (first || loss < plateau->best - delta);
 
-    plateau->seen++;
+    if (plateau->seen++ == 0)
+        plateau->best = NAN;
     plateau->bad = better ? 0 : plateau->bad + 1;
     if (better) {
         plateau->best = loss;

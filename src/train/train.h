@@ -42,7 +42,8 @@ struct train_metrics {
 };
 /* Adds or replaces. The name must be in the table. */
 void train_metrics_set(struct train_metrics *metrics, const char *name, double value);
-double train_metrics_get(const struct train_metrics *metrics, const char *name); /* NaN: not there */
+double train_metrics_get(const struct train_metrics *metrics,
+                         const char *name); /* NaN: not there */
 
 /* ---- alarms ---- */
 
@@ -74,7 +75,8 @@ struct train_state {
 };
 void train_state_add(struct train_state *state, const char *prefix, const char *name,
                      enum state_type type, size_t count, void *data);
-/* The learner's weights ("PREFIXweights") and the optimiser's arrays ("PREFIXadam.m"); either may be NULL. */
+/* The learner's weights ("PREFIXweights") and the optimiser's arrays ("PREFIXadam.m");
+ * either may be NULL. */
 void train_state_add_learner(struct train_state *state, const char *prefix,
                              struct learner *learner, struct optimiser *optimiser);
 const struct state_part *train_state_find(const struct train_state *state, const char *name);
@@ -93,12 +95,13 @@ struct train_texts {
         size_t n;          /* prompt + completion + end token; n == n_prompt: a prompt alone */
     } *list;
     size_t n, cap;
-    size_t cut, dropped;   /* completions cut to max_completion; texts left out, their prompt too long or empty */
+    size_t cut, dropped; /* completions cut to max_completion; texts left out, their
+                            prompt too long or empty */
 };
 /*
- * end: the end token, put behind the completion (not behind one that was cut); -1: a prompt alone. A prompt
- * that is empty or longer than max_prompt leaves the text out: shorten it before (train_prompt). 0: no limit.
- * False when it was left out.
+ * end: the end token, put behind the completion (not behind one that was cut); -1: a
+ * prompt alone. A prompt that is empty or longer than max_prompt leaves the text out:
+ * shorten it before (train_prompt). 0: no limit. False when it was left out.
  */
 bool train_texts_add(struct train_texts *texts, const int32_t *prompt, size_t n_prompt,
                      const int32_t *completion, size_t n, int32_t end, size_t max_prompt,
@@ -118,16 +121,18 @@ struct train_codec {
     int32_t begin; /* texts begin with it, -1: without */
     int32_t end;   /* ends a response */
 };
-/* Appends begin + before + context + after. While that is more than max tokens, whole lines go from the
- * context's end, and where there is one line, words (D1); *cut counts them, may be NULL. */
+/* Appends begin + before + context + after. While that is more than max tokens, whole
+ * lines go from the context's end, and where there is one line, words (D1); *cut counts
+ * them, may be NULL. */
 int train_prompt(const struct train_codec *codec, const char *before, const char *context,
                  const char *after, size_t max, struct tokens *out, size_t *cut,
                  struct error *err);
 
 /* ---- the order of data ---- */
 
-/* Which of n examples is the at-th of an endless stream that takes each once an epoch, epochs permuted by
- * (seed, what, epoch). Nothing is walked: resuming needs `at` only. order: n numbers of room, *epoch -1 at first. */
+/* Which of n examples is the at-th of an endless stream that takes each once an epoch,
+ * epochs permuted by (seed, what, epoch). Nothing is walked: resuming needs `at` only.
+ * order: n numbers of room, *epoch -1 at first. */
 struct train_order {
     uint64_t seed;
     const char *what;

@@ -16,7 +16,8 @@ static void make_room(struct tree *tree, size_t n_shards)
     tree->cap_shards = n_shards;
 }
 
-/* The output that predicts a response's first token stands at the prompt's last; the last token of all predicts nothing. */
+/* The output that predicts a response's first token stands at the prompt's last; the last
+ * token of all predicts nothing. */
 static void add_tokens(struct learn_batch *batch, int root, size_t n_prompt,
                        const struct tree_sample *sample)
 {

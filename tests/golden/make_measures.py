@@ -53,7 +53,8 @@ def rouge():
 def regression():
     draw = random.Random(1)
     rows = []
-    for name, n, slope, intercept, half in (("plain", 60, 1.5, -1.2, False), ("ties", 80, 0.7, -0.2, True), ("long", 300, 3.0, -3.5, True)):
+    kinds = (("plain", 60, 1.5, -1.2, False), ("ties", 80, 0.7, -0.2, True), ("long", 300, 3.0, -3.5, True))
+    for name, n, slope, intercept, half in kinds:
         x = [round(draw.uniform(0.4, 2.5), 3) for _ in range(n)]
         y = []
         for value in x:

@@ -1,4 +1,5 @@
-/* ROUGE, head-to-head, regression on length, best-of-n: against tests/golden/measures.json and by hand. */
+/* ROUGE, head-to-head, regression on length, best-of-n: against
+ * tests/golden/measures.json and by hand. */
 #include <jansson.h>
 
 #include "src/base/file.h"
@@ -105,7 +106,8 @@ static void test_regression(void **state)
     assert_int_equal(i, 3);
 }
 
-/* No finite maximum: one side of a length always wins; everybody wins; all lengths alike; too few. */
+/* No finite maximum: one side of a length always wins; everybody wins; all lengths alike;
+ * too few. */
 static void test_regression_without_end(void **state)
 {
     static const double x[] = {.5, .6, .7, 1.4, 1.5, 1.6}, equal[] = {1, 1, 1, 1, 1, 1};
@@ -221,7 +223,8 @@ static void test_duel_with_itself(void **state)
 
     (void)state;
     for (size_t i = 0; i < 400; i++)
-        duel_set(&items[i], i, texts[rng_below(key, 2 * i, 4)], texts[rng_below(key, 2 * i + 1, 4)]);
+        duel_set(&items[i], i, texts[rng_below(key, 2 * i, 4)],
+                 texts[rng_below(key, 2 * i + 1, 4)]);
     must(duel_judge(items, 400, judge_longer, &judge, true, NULL, &err), &err);
     duel_summarise(items, 400, 1, 1000, &s);
     assert_true(s.wilson[0] < .5 && s.wilson[1] > .5);

@@ -94,7 +94,8 @@ static void update(struct rl *rl, struct train_metrics *metrics)
     must(rl_update(rl, metrics, NULL, NULL, &err), &err);
 }
 
-/* ratio = 1 and KL = 0 in the first minibatch; the policy is its own reference; the engine agrees (D9). */
+/* ratio = 1 and KL = 0 in the first minibatch; the policy is its own reference; the
+ * engine agrees (D9). */
 static void test_first_minibatch(void **state)
 {
     struct fixture *f = *state;
@@ -143,7 +144,8 @@ static void test_rollout_adds_up(void **state)
 
             assert_true(s->entropy[t] >= 0 && s->entropy[t] <= log(TINY_VOCAB) + 1e-9);
             assert_true(fabs(s->kl_token[t] - k1) < 1e-12);
-            assert_true(fabs(s->rewards[t] + .05 * k1 - (t + 1 == s->n ? .95 * s->score : 0)) < 1e-12);
+            assert_true(fabs(s->rewards[t] + .05 * k1 -
+                             (t + 1 == s->n ? .95 * s->score : 0)) < 1e-12);
             sum += k1;
             all += s->rewards[t];
         }
@@ -249,7 +251,8 @@ static void test_large_beta_stays(void **state)
     assert_true(stays < 0.05);
 }
 
-/* Samples of one prompt: the advantages are those of the tables, whole responses' rewards beside each other. */
+/* Samples of one prompt: the advantages are those of the tables, whole responses' rewards
+ * beside each other. */
 static void test_group_advantages(void **state)
 {
     struct fixture *f = *state;
@@ -341,7 +344,8 @@ static void test_adaptive_beta(void **state)
     rl_free(rl);
 }
 
-/* A score that is no number, or a wish to stop: policy, value and counters are as before, even behind several steps. */
+/* A score that is no number, or a wish to stop: policy, value and counters are as before,
+ * even behind several steps. */
 static void test_failure_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -382,7 +386,8 @@ static void put_back(struct fixture *f)
     learner_init(f->value, 9, 0.1);
 }
 
-/* 5 updates = 2, everything into new objects, 3 more: bit for bit, adaptive beta and PPO's minibatches included. */
+/* 5 updates = 2, everything into new objects, 3 more: bit for bit, adaptive beta and
+ * PPO's minibatches included. */
 static void test_resume_is_bit_equal(void **state)
 {
     struct fixture *f = *state;

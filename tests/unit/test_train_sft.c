@@ -70,13 +70,15 @@ static void test_loss_goes_down(void **state)
     assert_true(fabs(train_metrics_get(&before, "eval_loss") - log(TINY_VOCAB)) < 0.3);
     assert_true(train_metrics_get(&after, "eval_loss") < 2.2);
     assert_true(train_metrics_get(&after, "eval_mean_token_accuracy") > 0.35);
-    assert_true(train_metrics_get(&after, "eval_entropy") < train_metrics_get(&before, "eval_entropy"));
+    assert_true(train_metrics_get(&after, "eval_entropy") <
+                train_metrics_get(&before, "eval_entropy"));
     assert_int_equal(train_metrics_get(&after, "eval_num_tokens"), 64 * 2 + 21);
     sft_free(sft);
     learner_free(learner);
 }
 
-/* One batch of 8, or 4 shards of 2: the same mean over tokens, though responses are of unequal length (D2). */
+/* One batch of 8, or 4 shards of 2: the same mean over tokens, though responses are of
+ * unequal length (D2). */
 static void test_shards_change_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -95,7 +97,8 @@ static void test_shards_change_nothing(void **state)
     must(sft_step(sft, &b, NULL, &err), &err);
     sft_free(sft);
     assert_true(fabs(train_metrics_get(&a, "loss") - train_metrics_get(&b, "loss")) < 1e-6);
-    assert_true(fabs(train_metrics_get(&a, "grad_norm") - train_metrics_get(&b, "grad_norm")) < 1e-6);
+    assert_true(fabs(train_metrics_get(&a, "grad_norm") -
+                     train_metrics_get(&b, "grad_norm")) < 1e-6);
     count = learner_params(one)->count;
     for (size_t i = 0; i < count; i++) {
         const float *x = learner_gradient(one), *y = learner_gradient(four);
@@ -106,7 +109,8 @@ static void test_shards_change_nothing(void **state)
     learner_free(four);
 }
 
-/* 12 steps = 5, a new process' worth of new objects, 7 more: the same bits; with another number of threads too. */
+/* 12 steps = 5, a new process' worth of new objects, 7 more: the same bits; with another
+ * number of threads too. */
 static void test_resume_is_bit_equal(void **state)
 {
     struct fixture *f = *state;
@@ -189,14 +193,16 @@ static void test_texts(void **state)
     struct learner *learner = tiny_learner(LEARN_LM, f->pool, 1);
     struct error err = {0};
 
-    assert_false(train_texts_add(&texts, prompt, 4, answer, 3, TINY_END, 3, 0)); /* prompt too long */
+    assert_false(train_texts_add(&texts, prompt, 4, answer, 3, TINY_END, 3,
+                                 0)); /* prompt too long */
     assert_false(train_texts_add(&texts, prompt, 0, answer, 3, TINY_END, 0, 0)); /* none */
     assert_int_equal(texts.dropped, 2);
     assert_true(train_texts_add(&texts, prompt, 4, answer, 3, TINY_END, 4, 4));
     assert_int_equal(texts.list[0].n, 8);
     assert_int_equal(train_text_ids(&texts, 0)[7], TINY_END);
     assert_int_equal(texts.cut, 0);
-    assert_true(train_texts_add(&texts, prompt, 4, answer, 3, TINY_END, 4, 3)); /* cut: no end token */
+    assert_true(train_texts_add(&texts, prompt, 4, answer, 3, TINY_END, 4,
+                                3)); /* cut: no end token */
     assert_int_equal(texts.list[1].n, 7);
     assert_int_equal(train_text_ids(&texts, 1)[6], 9);
     assert_int_equal(texts.cut, 1);
@@ -268,7 +274,8 @@ static void test_order(void **state)
     train_order_release(&again);
 }
 
-/* Every row of the option tables has a default that it accepts, one line of text, and a name of its own. */
+/* Every row of the option tables has a default that it accepts, one line of text, and a
+ * name of its own. */
 static void test_option_tables(void **state)
 {
     static const struct {
