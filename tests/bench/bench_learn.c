@@ -25,25 +25,29 @@ struct shape {
 static const struct shape shapes[] = {
     {"train_0.87m", 4, 128, 4, 4, 352, 512, 16, 128, 1, false},
     {"train_5.8m", 6, 256, 8, 8, 688, 4096, 16, 128, 1, false},
+    {"train_5.8m_4_shards", 6, 256, 8, 8, 688, 4096, 16, 128, 4, false},
     {"train_pocket", 3, 96, 4, 2, 256, 207, 64, 56, 1, false},
     {"reward_0.87m", 4, 128, 4, 4, 352, 512, 32, 97, 1, true},
 };
 
+#define SHARDS 4
+
 struct losses {
-    const struct learn_batch *batch;
+    const struct learn_batch *shards;
+    size_t n_wanted; /* of all */
     double *loss;
 };
 
 static void token_loss(void *arg, size_t shard, size_t i, struct logits *logits)
 {
     struct losses *to = arg;
-    struct loss_terms terms = {.id = {to->batch->ids[to->batch->wanted[i] + 1]}, .n = 1};
+    const struct learn_batch *batch = &to->shards[shard];
+    struct loss_terms terms = {.id = {batch->ids[batch->wanted[i] + 1]}, .n = 1};
     struct loss_row row;
 
-    (void)shard;
     loss_open(&row, logits, 1);
-    to->loss[i] = -loss_logprob(&row, terms.id[0]);
-    terms.d_logprob[0] = -1 / (double)to->batch->n_wanted;
+    to->loss[shard * batch->n_wanted + i] = -loss_logprob(&row, terms.id[0]);
+    terms.d_logprob[0] = -1 / (double)to->n_wanted;
     loss_close(&row, &terms);
 }
 
@@ -97,10 +101,13 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
                                .norm_eps = 1e-5,
                                .tied = true};
     struct learner_options options = {.head = shape->scalar ? LEARN_SCALAR : LEARN_LM};
-    struct learn_batch batch = {0};
-    struct losses losses = {.batch = &batch};
-    struct learn_call call = {
-        .shards = &batch, .n_shards = 1, .row = token_loss, .values = pair_losses, .arg = &losses};
+    struct learn_batch shards[SHARDS] = {{0}};
+    struct losses losses = {.shards = shards};
+    struct learn_call call = {.shards = shards,
+                              .n_shards = shape->shards,
+                              .row = token_loss,
+                              .values = pair_losses,
+                              .arg = &losses};
     struct optimiser_options optimiser_options;
     struct optimiser_report report;
     struct error err = {0};
@@ -119,10 +126,13 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
     for (size_t t = 0; t < shape->texts; t++) {
         for (size_t i = 0; i < shape->length; i++)
             ids[i] = (int32_t)rng_below(rng_key(t, "bench", "ids"), i, (uint64_t)shape->vocab);
-        learn_batch_text(&batch, ids, shape->length, shape->scalar ? shape->length - 1 : 0,
+        learn_batch_text(&shards[t % shape->shards], ids, shape->length,
+                         shape->scalar ? shape->length - 1 : 0,
                          shape->scalar ? shape->length : shape->length - 1);
     }
-    losses.loss = xcalloc(batch.n_wanted, sizeof(double));
+    for (size_t s = 0; s < shape->shards; s++)
+        losses.n_wanted += shards[s].n_wanted;
+    losses.loss = xcalloc(losses.n_wanted, sizeof(double));
     for (int step = 0; step < 3 || clock_seconds() - start < seconds; step++) {
         double from = clock_seconds(), cpu = cpu_seconds(), wall;
 
@@ -136,7 +146,7 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
         best = step == 0 || wall < best ? wall : best;
         best_cpu = step == 0 || cpu < best_cpu ? cpu : best_cpu;
     }
-    tokens = (double)batch.n_rows;
+    tokens = (double)(shape->texts * shape->length);
     share = tokens * flops(shape) / best * 1e-9 / peak;
     printf("{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"tokens/s\",\"peak_share\":%.3f,"
            "\"params\":%zu,\"cpu_ms\":%.2f,\"ms\":%.2f,\"bytes\":%zu}\n",
@@ -148,7 +158,8 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
     free(losses.loss);
     optimiser_free(optimiser);
     options_release(optimiser_option_table, &optimiser_options);
-    learn_batch_release(&batch);
+    for (size_t s = 0; s < shape->shards; s++)
+        learn_batch_release(&shards[s]);
     learner_free(learner);
 }
 

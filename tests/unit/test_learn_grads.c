@@ -276,7 +276,7 @@ static void add_text(struct learn_batch *batch, size_t *names, size_t *n, size_t
 /* A row's loss has the same bits alone and among others; gradients add up. */
 static void test_batch_equals_alone(void **state)
 {
-    static const size_t lengths[] = {1, 50, 7, 130, 16};
+    static const size_t lengths[] = {1, 250, 7, 230, 90}; /* more rows than logits stand in memory */
     struct tf_config config = shape("llama", 2, 40, 4, 2, 10, 56, 97, true);
 
     for (int real = BLAS_F32; real <= BLAS_F64; real++) {
@@ -357,6 +357,48 @@ static void test_threads_and_shards(void **state)
         learn_batch_release(&shards[s]);
         pool_free(pools[s]);
     }
+}
+
+static void no_row(void *arg, size_t shard, size_t i, struct logits *logits)
+{
+    (void)arg;
+    (void)shard;
+    (void)i;
+    memset(logits->data, 0xff, logits->n * blas_real_size(logits->real)); /* NaN */
+}
+
+/* What a learner computed before, larger or smaller, forward alone or with bad logits, leaves no trace. */
+static void test_reuse(void **state)
+{
+    static const size_t lengths[] = {40, 3, 200, 40, 90};
+    struct tf_config config = shape("qwen3", 2, 40, 4, 2, 10, 56, 97, true);
+    struct learn_batch batches[5] = {{0}};
+    struct learner *used = learner_make(&config, LEARN_LM, BLAS_F32, *state);
+    size_t names[5][128], bytes = learner_params(used)->count * sizeof(float);
+
+    learner_init(used, 5, .1);
+    for (size_t b = 0; b < 5; b++) {
+        struct learner *fresh = learner_make(&config, LEARN_LM, BLAS_F32, *state);
+        struct simple simple = {.names = {names[b]}};
+        struct learn_call bad = {.shards = &batches[b], .n_shards = 1, .row = no_row};
+        size_t n = 0;
+
+        add_text(&batches[b], names[b], &n, 0, lengths[b], b, config.vocab);
+        if (b % 2 == 0) /* only some rows wanted */
+            batches[b].n_wanted = n / 3 + 1;
+        learner_init(fresh, 5, .1);
+        grad(fresh, &batches[b], 1, &simple);
+        if (b == 0 || b == 3)
+            assert_int_equal(learner_forward(used, &batches[b], no_row, NULL, NULL, NULL), 0);
+        else
+            assert_int_equal(learner_grad(used, &bad, NULL), 0);
+        grad(used, &batches[b], 1, &simple);
+        assert_memory_equal(learner_gradient(used), learner_gradient(fresh), bytes);
+        learner_free(fresh);
+    }
+    for (size_t b = 0; b < 5; b++)
+        learn_batch_release(&batches[b]);
+    learner_free(used);
 }
 
 /* Two updates from the same state are the same, and change what the next forward gives. */
@@ -594,6 +636,7 @@ int main(void)
         cmocka_unit_test(test_threads_and_shards),   cmocka_unit_test(test_update_is_seen),
         cmocka_unit_test(test_bad_batches),          cmocka_unit_test(test_depth),
         cmocka_unit_test(test_frozen),               cmocka_unit_test(test_lora),
+        cmocka_unit_test(test_reuse),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
