@@ -1,6 +1,7 @@
 /*
  * Rates of training as JSON lines: tokens a second of whole steps (forward, loss, backward,
- * AdamW), and their share of what the micro-kernel alone does in the same run.
+ * AdamW), and their share of what the micro-kernel alone does in the same run. cpu_share is by
+ * processor time, threads that wait included: on a machine that others use it says more.
  *
  *   bench_learn [THREADS [SECONDS [NAME]]]      seconds a figure; NAME: this figure only
  */
@@ -21,13 +22,17 @@ struct shape {
     int layers, width, heads, kv_heads, ffn, vocab;
     size_t texts, length, shards;
     bool scalar;
+    size_t prompt; /* tokens that four texts share, the others are wanted: as a tree, or unrolled */
+    bool tree;
 };
 static const struct shape shapes[] = {
-    {"train_0.87m", 4, 128, 4, 4, 352, 512, 16, 128, 1, false},
-    {"train_5.8m", 6, 256, 8, 8, 688, 4096, 16, 128, 1, false},
-    {"train_5.8m_4_shards", 6, 256, 8, 8, 688, 4096, 16, 128, 4, false},
-    {"train_pocket", 3, 96, 4, 2, 256, 207, 64, 56, 1, false},
-    {"reward_0.87m", 4, 128, 4, 4, 352, 512, 32, 97, 1, true},
+    {"train_0.87m", 4, 128, 4, 4, 352, 512, 16, 128, 1, false, 0, false},
+    {"train_5.8m", 6, 256, 8, 8, 688, 4096, 16, 128, 1, false, 0, false},
+    {"train_5.8m_4_shards", 6, 256, 8, 8, 688, 4096, 16, 128, 4, false, 0, false},
+    {"train_pocket", 3, 96, 4, 2, 256, 207, 64, 56, 1, false, 0, false},
+    {"reward_0.87m", 4, 128, 4, 4, 352, 512, 32, 97, 1, true, 0, false},
+    {"policy_0.87m_unrolled", 4, 128, 4, 4, 352, 512, 32, 96, 1, false, 64, false},
+    {"policy_0.87m_tree", 4, 128, 4, 4, 352, 512, 32, 96, 1, false, 64, true},
 };
 
 #define SHARDS 4
@@ -42,7 +47,7 @@ static void token_loss(void *arg, size_t shard, size_t i, struct logits *logits)
 {
     struct losses *to = arg;
     const struct learn_batch *batch = &to->shards[shard];
-    struct loss_terms terms = {.id = {batch->ids[batch->wanted[i] + 1]}, .n = 1};
+    struct loss_terms terms = {.id = {batch->ids[(batch->wanted[i] + 1) % batch->n_rows]}, .n = 1};
     struct loss_row row;
 
     loss_open(&row, logits, 1);
@@ -86,8 +91,21 @@ static double flops(const struct shape *shape)
     return 6 * (shape->layers * (layer + attention) + width * shape->vocab);
 }
 
+/* Text t: the prompt of its group of four, and its own response, whose tokens are predicted. */
+static void add_episode(struct learn_batch *batch, const struct shape *shape, const int32_t *ids, size_t t)
+{
+    size_t prompt = shape->prompt, n = shape->length - prompt;
+    int root = shape->tree && t % 4 ? (int)(t / 4 * 5) : learn_batch_add(batch, -1, ids, prompt);
+    int own = learn_batch_add(batch, root, ids + prompt, n);
+
+    learn_batch_want(batch, root, prompt - 1);
+    for (size_t i = 0; i + 1 < n; i++)
+        learn_batch_want(batch, own, i);
+}
+
 static void run(const struct shape *shape, struct pool *pool, double seconds, double peak)
 {
+    double threads = pool_threads(pool);
     struct tf_config config = {.arch = "llama",
                                .n_layers = shape->layers,
                                .width = shape->width,
@@ -113,7 +131,7 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
     struct error err = {0};
     struct learner *learner = learner_new(&config, &options, pool, &err);
     struct optimiser *optimiser;
-    double best = 0, best_cpu = 0, tokens, share, start = clock_seconds();
+    double best = 0, best_cpu = 0, tokens, work, start = clock_seconds();
     int32_t ids[512];
 
     if (!learner) {
@@ -126,6 +144,10 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
     for (size_t t = 0; t < shape->texts; t++) {
         for (size_t i = 0; i < shape->length; i++)
             ids[i] = (int32_t)rng_below(rng_key(t, "bench", "ids"), i, (uint64_t)shape->vocab);
+        if (shape->prompt) {
+            add_episode(&shards[0], shape, ids, t);
+            continue;
+        }
         learn_batch_text(&shards[t % shape->shards], ids, shape->length,
                          shape->scalar ? shape->length - 1 : 0,
                          shape->scalar ? shape->length : shape->length - 1);
@@ -147,11 +169,14 @@ static void run(const struct shape *shape, struct pool *pool, double seconds, do
         best_cpu = step == 0 || cpu < best_cpu ? cpu : best_cpu;
     }
     tokens = (double)(shape->texts * shape->length);
-    share = tokens * flops(shape) / best * 1e-9 / peak;
+    work = tokens * flops(shape) * 1e-9;
     printf("{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"tokens/s\",\"peak_share\":%.3f,"
-           "\"params\":%zu,\"cpu_ms\":%.2f,\"ms\":%.2f,\"bytes\":%zu}\n",
-           shape->name, tokens / best, share, learner_params(learner)->count, best_cpu * 1e3,
-           best * 1e3, learner_bytes(learner));
+           "\"cpu_share\":%.3f,\"params\":%zu,\"ms\":%.2f,\"cpu_ms\":%.2f,\"bytes\":%zu}\n",
+           shape->name, tokens / best, work / best / peak, work / best_cpu / (peak / threads),
+           learner_params(learner)->count, best * 1e3, best_cpu * 1e3, learner_bytes(learner));
+    if (shape->prompt)
+        printf("{\"name\":\"%s_episodes\",\"value\":%.1f,\"unit\":\"episodes/s\"}\n", shape->name,
+               (double)shape->texts / best);
     if (shape->scalar)
         printf("{\"name\":\"%s_pairs\",\"value\":%.1f,\"unit\":\"pairs/s\"}\n", shape->name,
                (double)shape->texts / 2 / best);
@@ -175,9 +200,13 @@ int main(int argc, char **argv)
 
     printf("{\"name\":\"peak_f32\",\"value\":%.1f,\"unit\":\"GF/s\",\"kernel\":\"%s\",\"threads\":%d}\n",
            peak, learner_options(learner)->kernel->name, pool_threads(pool));
-    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        double again = blas_peak_gflops(learner_options(learner)->kernel, pool);
+
+        peak = again > peak ? again : peak;
         if (argc < 4 || strcmp(argv[3], shapes[i].name) == 0)
             run(&shapes[i], pool, seconds, peak);
+    }
     learner_free(learner);
     pool_free(pool);
     return 0;
