@@ -10,6 +10,7 @@
 #include "src/base/mem.h"
 #include "src/train/parts.h"
 #include "src/train/rewards.h"
+#include "src/train/rouge.h"
 
 struct sampler {
     struct learner *policy;
@@ -159,6 +160,34 @@ void rollout_keep(struct rollout *rollout, const bool *keep)
         rollout->samples[n++] = rollout->samples[i];
     }
     rollout->n = n;
+}
+
+void rollout_rouge(const struct rollout *rollout, const char *const *const *references,
+                   const size_t *n_references, struct train_metrics *metrics)
+{
+    double one = 0, two = 0, l = 0, n = 0, length = 0;
+
+    for (size_t i = 0; i < rollout->n; i++) {
+        const struct rollout_sample *sample = &rollout->samples[i];
+        struct rouge rouge;
+
+        length += (double)sample->n;
+        if (n_references[sample->prompt] == 0)
+            continue;
+        rouge_score_best(references[sample->prompt], n_references[sample->prompt], sample->text,
+                         &rouge);
+        one += rouge.one.f;
+        two += rouge.two.f;
+        l += rouge.l.f;
+        n++;
+    }
+    if (rollout->n)
+        train_metrics_set(metrics, "eval_mean_length", length / (double)rollout->n);
+    if (n > 0) {
+        train_metrics_set(metrics, "eval_rouge1", one / n);
+        train_metrics_set(metrics, "eval_rouge2", two / n);
+        train_metrics_set(metrics, "eval_rougeL", l / n);
+    }
 }
 
 int rollout_columns(struct rollout *rollout, struct error *err)

@@ -39,6 +39,11 @@ void rollout_release(struct rollout *rollout);
 /* Lets go of the samples whose `keep` is false; the others move up. */
 void rollout_keep(struct rollout *rollout, const bool *keep);
 
+/* eval_rouge1, eval_rouge2, eval_rougeL (means of F) and eval_mean_length of samples;
+ * references: by prompt, a list and how many. Prompts without references are left out. */
+void rollout_rouge(const struct rollout *rollout, const char *const *const *references,
+                   const size_t *n_references, struct train_metrics *metrics);
+
 struct sampler;
 struct sampler_options {
     double temperature;

@@ -308,6 +308,15 @@ static void test_best_of_n(void **state)
         for (size_t k = 0; k < 4; k++)
             assert_true(all[i * 4 + k] <= out.samples[i].score);
     }
+    {
+        const char *same[] = {"x", out.samples[0].text}, *const *references[] = {NULL, NULL, same};
+        const size_t counts[] = {0, 0, 2};
+        struct train_metrics metrics = {0};
+
+        rollout_rouge(&out, references, counts, &metrics);
+        assert_true(train_metrics_get(&metrics, "eval_rougeL") == (out.samples[0].len > 0));
+        assert_true(train_metrics_get(&metrics, "eval_mean_length") > 0);
+    }
     /* Equal calls give equal samples. */
     must(best_of_n(sampler, &reward, &prompts, which, 3, 4, rng_key(1, "t", ""), &again, NULL, NULL,
                    &err),
