@@ -2,7 +2,7 @@
  * The header of a safetensors file. To search:
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -Ibuild tests/fuzz/fuzz_safetensors.c \
- *       models/{safetensors,quant,quant_k,quant_avx2,gguf_get,gguf_kind}.c \
+ *       models/{safetensors,quant,quant_k,quant_avx2,gguf,gguf_get,gguf_kind}.c \
  *       src/base/{buf,error,mem,reader,text}.c -lutf8proc
  *   ./a.out -max_len=1000 -rss_limit_mb=300 -timeout=2 /tmp/found tests/fuzz/safetensors.corpus
  */
