@@ -494,7 +494,8 @@ static int parse(struct safetensors *st, struct error *err)
     s.out = st->text;
     if (read_header(&s, err))
         return -1;
-    qsort(st->tensors, st->n_tensors, sizeof *st->tensors, by_place);
+    if (st->n_tensors)
+        qsort(st->tensors, st->n_tensors, sizeof *st->tensors, by_place);
     return check_names(st, err) || check_ranges(st, err) ? -1 : 0;
 }
 

@@ -138,31 +138,50 @@ void vocab_release(struct vocab *vocab)
 
 /* ---- words ---- */
 
-static int add_word(struct vocab *v, struct vocab_index *index, const char *word,
-                    struct error *err)
+/* " tl;dr" is cut into " tl", ";" and "dr": the parts go in, as far as they are not there. */
+static uint32_t add_parts(struct vocab *v, struct vocab_index *index, const char *text, size_t len)
 {
     const struct splitter *splitter = splitter_find((struct gguf_string){"words", 5});
+    const uint32_t before = v->n_pieces;
+    for (size_t at = 0, n; at < len; at += n) {
+        struct buf letters;
+        n = splitter->next(text + at, len - at);
+        buf_init(&letters, 0);
+        vocab_letters(text + at, n, &letters);
+        if (vocab_index_find(index, v, letters.data, letters.len) < 0)
+            vocab_add(v, index, letters.data, letters.len, PIECE_NORMAL);
+        buf_release(&letters);
+    }
+    return v->n_pieces - before;
+}
+
+static int add_word(struct vocab *v, struct vocab_index *index, const char *word, uint32_t size,
+                    struct error *err)
+{
+    const size_t len = strlen(word);
+    size_t bad;
+    if (len == 0 || len > 200 || !utf8_valid(word, len, &bad))
+        return error_set(err, ERROR_USAGE,
+                         "a word of %zu bytes in the vocabulary (allowed: 1..200, UTF-8)", len);
+    for (size_t at = 0; at < len;) {
+        uint32_t code;
+        at += utf8_decode(word + at, len - at, &code);
+        if (unicode_is_space(code)) {
+            error_set(err, ERROR_USAGE, "the word '%s' has white space in it", word);
+            return error_hint(err, "words stand between blanks: give its parts");
+        }
+    }
     char *text = xasprintf(" %s", word);
-    const size_t len = strlen(text), first = len > 1 ? splitter->next(text, len) : 0;
-    struct buf letters;
-    int status = 0;
-    buf_init(&letters, 0);
-    vocab_letters(text, len, &letters);
-    if (len == 1 || len > 200)
-        status =
-            error_set(err, ERROR_USAGE,
-                      "a word of %zu bytes in the vocabulary (allowed 1..199)", len - 1);
-    else if (first != len) {
-        error_set(err, ERROR_USAGE, "the word '%s' is none: a text is cut behind '%.*s'", word,
-                  (int)(first > 1 ? first - 1 : 0), word);
-        status = error_hint(err, "give its parts with a blank between");
-    } else if (vocab_index_find(index, v, letters.data, letters.len) >= 0)
-        status = error_set(err, ERROR_USAGE, "the word '%s' is in the vocabulary twice", word);
-    else
-        vocab_add(v, index, letters.data, letters.len, PIECE_NORMAL);
-    buf_release(&letters);
+    const uint32_t added = add_parts(v, index, text, len + 1);
     free(text);
-    return status;
+    if (added == 0)
+        return error_set(err, ERROR_USAGE, "the word '%s' is in the vocabulary twice", word);
+    if (size && v->n_pieces > size)
+        return error_set(err, ERROR_USAGE,
+                         "the words, control tokens and bytes are more than the %u tokens of the "
+                         "vocabulary, from '%s' on",
+                         (unsigned)size, word);
+    return 0;
 }
 
 int vocab_from_words(struct vocab *out, const char *const *words, size_t n,
@@ -170,13 +189,8 @@ int vocab_from_words(struct vocab *out, const char *const *words, size_t n,
 {
     struct vocab_index index;
     int status = vocab_begin(out, &index, "words", options, err);
-    if (!status && options->size && n > options->size - out->n_pieces)
-        status = error_set(err, ERROR_USAGE,
-                           "%zu words, %u control tokens and bytes are more than the %u "
-                           "tokens of the vocabulary",
-                           n, (unsigned)out->n_pieces, (unsigned)options->size);
     for (size_t i = 0; i < n && !status; i++)
-        status = add_word(out, &index, words[i], err);
+        status = add_word(out, &index, words[i], options->size, err);
     vocab_index_release(&index);
     if (status)
         vocab_release(out);

@@ -59,8 +59,9 @@ struct vocab_options {
 int vocab_train_bpe(struct vocab *out, const struct vocab_text *texts, size_t n,
                     const struct vocab_options *options, struct error *err);
 /* The words in their order; options->size 0: no limit, else too many are an error. A word
- * that is empty, twice in the list, one byte alone or cut by the pre-tokenizer ("can't":
- * by its mark) is an error that names it. */
+ * that is empty, has white space in it or is there twice is an error that names it. What
+ * the pre-tokenizer cuts ("tl;dr", "can't") goes in by its parts and is several tokens.
+ */
 int vocab_from_words(struct vocab *out, const char *const *words, size_t n,
                      const struct vocab_options *options, struct error *err);
 void vocab_release(struct vocab *vocab);

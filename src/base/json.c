@@ -68,7 +68,12 @@ json_t *json_parse(const char *text, size_t len, const char *file, int64_t first
         return value;
     line = first_line + (fault.line > 0 ? fault.line - 1 : 0);
     column = fault.column > 0 ? fault.column : 1;
-    error_at_line(err, file, line, column, "%s", fault.text);
+    /* The text shows what stands near, as it came. */
+    struct buf near;
+    buf_init(&near, 0);
+    text_sanitise(&near, fault.text, strlen(fault.text), 0);
+    error_at_line(err, file, line, column, "%s", buf_str(&near));
+    buf_release(&near);
     return NULL;
 }
 

@@ -210,6 +210,24 @@ static void pieces_of_words_join(void **state)
     vocab_release(&v);
 }
 
+static void words_that_are_cut_go_in_by_their_parts(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"can", "can't", "tl;dr"};
+    const struct vocab_options options = {.size = 0};
+    struct vocab v;
+    struct error err;
+    struct tokens ids = {0};
+    assert_int_equal(vocab_from_words(&v, words, 3, &options, &err), 0);
+    assert_int_equal(v.n_pieces, 259 + 4); /* can, 't, tl, dr; the mark is a byte */
+    struct tokenizer *t = vocab_tokenizer(&v, &err);
+    assert_int_equal(tokenizer_encode(t, "can can't tl;dr", 15, &ids, &err), 0);
+    assert_int_equal(ids.n, 6);
+    tokens_release(&ids);
+    tokenizer_free(t);
+    vocab_release(&v);
+}
+
 static void bad_words_and_options_are_named(void **state)
 {
     static const struct {
@@ -217,14 +235,14 @@ static void bad_words_and_options_are_named(void **state)
         uint32_t size;
         const char *control, *pattern;
     } cases[] = {
-        {{"can't", "a"}, 0, NULL, "the word 'can't' is none: a text is cut behind 'can'"},
-        {{"two words", "a"}, 0, NULL, "cut behind 'two'"},
+        {{"two words", "a"}, 0, NULL, "the word 'two words' has white space in it"},
+        {{"a", "b\xff"}, 0, NULL, "a word of 2 bytes in the vocabulary \\(allowed: 1..200, UTF-8"},
         {{"", "a"}, 0, NULL, "a word of 0 bytes"},
         {{"a", "a"}, 0, NULL, "the word 'a' is in the vocabulary twice"},
         {{"a", "b"},
          260,
          NULL,
-         "2 words, 259 control tokens and bytes are more than the 260 tokens"},
+         "more than the 260 tokens of the vocabulary, from 'b' on"},
         {{"a", "b"},
          258,
          NULL,
@@ -409,6 +427,7 @@ int main(void)
         cmocka_unit_test(training_gives_the_librarys_tokens_merges_and_ids),
         cmocka_unit_test(words_are_one_token_each_and_others_are_spelled),
         cmocka_unit_test(pieces_of_words_join),
+        cmocka_unit_test(words_that_are_cut_go_in_by_their_parts),
         cmocka_unit_test(bad_words_and_options_are_named),
         cmocka_unit_test(no_merge_makes_a_control_token),
         cmocka_unit_test(training_can_be_cancelled),
