@@ -179,12 +179,99 @@ static void test_load(void **state)
     pool_free(pool);
 }
 
+/* ---- model files ---- */
+
+struct file_rows {
+    double logprobs[32], logits[1024];
+    const int32_t *ids;
+    size_t n;
+};
+
+static void file_row(void *arg, size_t shard, size_t i, struct logits *logits)
+{
+    struct file_rows *to = arg;
+    struct loss_row row;
+
+    (void)shard;
+    loss_open(&row, logits, 1);
+    if (i + 1 < to->n)
+        to->logprobs[i] = loss_logprob(&row, to->ids[i + 1]);
+    for (size_t j = 0; i + 1 == to->n && j < logits->n; j++)
+        to->logits[j] = logits_at(logits, j);
+}
+
+static json_t *open_file(const char *name, struct model **model)
+{
+    const char *src = getenv("RLAIF_SRC");
+    char *path = xasprintf("%s/tests/golden/%s.gguf", src ? src : ".", name);
+    struct error err = {0};
+    json_t *root;
+
+    *model = model_open(path, NULL, &err);
+    if (!*model)
+        fail_msg("%s: %s", path, err.text);
+    memcpy(strrchr(path, '.'), ".json", 5);
+    root = json_load_file(path, 0, NULL);
+    assert_non_null(root);
+    free(path);
+    return root;
+}
+
+/*
+ * Quantised weights, both RoPE layouts, biases, head norms, own and tied head: a learner loaded
+ * from a model file gives the published forward's numbers.
+ */
+static void test_model_files(void **state)
+{
+    static const char *const files[] = {"arch_llama", "arch_qwen2", "arch_qwen3"};
+    struct pool *pool = pool_new(1);
+
+    (void)state;
+    for (size_t f = 0; f < 3; f++) {
+        struct model *model;
+        json_t *root = open_file(files[f], &model), *sequence;
+        struct learner *learner = learner_make(model_config(model), LEARN_LM, BLAS_F64, pool);
+        struct error err = {0};
+        size_t s;
+
+        if (learner_load(learner, model_weights(model), 1, &err) != 0)
+            fail_msg("%s: %s", files[f], err.text);
+        json_array_foreach(golden_at(root, "sequences"), s, sequence)
+        {
+            struct learn_batch batch = {0};
+            struct file_rows rows;
+            double numbers[32], want[1024];
+            int32_t ids[32];
+
+            rows.n = golden_numbers(golden_at(sequence, "ids"), numbers);
+            rows.ids = ids;
+            for (size_t i = 0; i < rows.n; i++)
+                ids[i] = (int32_t)numbers[i];
+            learn_batch_text(&batch, ids, rows.n, 0, rows.n);
+            assert_int_equal(learner_forward(learner, &batch, file_row, &rows, NULL, &err), 0);
+            assert_true(golden_numbers(golden_at(sequence, "logits_last"), want) ==
+                        (size_t)learner_config(learner)->vocab);
+            for (int j = 0; j < learner_config(learner)->vocab; j++)
+                assert_true(fabs(rows.logits[j] - want[j]) < 1e-6);
+            golden_numbers(golden_at(sequence, "next_logprobs"), want);
+            for (size_t i = 0; i + 1 < rows.n; i++)
+                assert_true(fabs(rows.logprobs[i] - want[i]) < 1e-6);
+            learn_batch_release(&batch);
+        }
+        learner_free(learner);
+        model_close(model);
+        json_decref(root);
+    }
+    pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_engine),
         cmocka_unit_test(test_refresh),
         cmocka_unit_test(test_load),
+        cmocka_unit_test(test_model_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -456,6 +456,72 @@ static void test_adafactor(void **state)
     pool_free(pool);
 }
 
+/* Three steps of the published algorithm (Shazeer and Stern, 2018, algorithm 4, clipping at 1), written out for one matrix and one vector. */
+static void test_adafactor_steps(void **state)
+{
+    struct pool *pool = pool_new(2);
+    struct learner *learner = small(BLAS_F64, pool);
+    const struct param *matrix = params_find(learner_params(learner), "layers.1.wk");
+    const struct param *vector = params_find(learner_params(learner), "out_norm");
+    double *g = learner_gradient(learner), *w = learner_weights(learner);
+    double rows[8] = {0}, cols[16] = {0}, v[16] = {0}, want[128] = {0}, line[16] = {0};
+    struct optimiser_options options;
+    struct optimiser *optimiser;
+    struct optimiser_report report;
+
+    (void)state;
+    assert_true(matrix->rows == 8 && matrix->cols == 16 && vector->cols == 16);
+    options_init(optimiser_option_table, &options);
+    options.kind = OPTIMISER_ADAFACTOR;
+    options.clip_norm = 0;
+    optimiser = optimiser_new(learner, &options, NULL);
+    for (int t = 1; t <= 3; t++) {
+        double beta = 1 - pow(t, -.8), total = 0, square = 0, u[128], own[16], line_square = 0;
+        double *gm = g + matrix->offset, *gv = g + vector->offset;
+
+        for (size_t i = 0; i < learner_params(learner)->count; i++)
+            g[i] = .01 * rng_normal(rng_key((uint64_t)t, "adafactor", "steps"), i);
+        for (size_t r = 0; r < 8; r++) {
+            double sum = 0;
+
+            for (size_t c = 0; c < 16; c++)
+                sum += gm[r * 16 + c] * gm[r * 16 + c] + 1e-30;
+            rows[r] = beta * rows[r] + (1 - beta) * sum;
+        }
+        for (size_t c = 0; c < 16; c++) {
+            double sum = 0;
+
+            for (size_t r = 0; r < 8; r++)
+                sum += gm[r * 16 + c] * gm[r * 16 + c] + 1e-30;
+            cols[c] = beta * cols[c] + (1 - beta) * sum;
+            v[c] = beta * v[c] + (1 - beta) * (gv[c] * gv[c] + 1e-30);
+        }
+        for (size_t r = 0; r < 8; r++)
+            total += rows[r];
+        for (size_t i = 0; i < 128; i++) {
+            u[i] = gm[i] / sqrt(rows[i / 16] * cols[i % 16] / total);
+            square += u[i] * u[i] / 128;
+        }
+        for (size_t c = 0; c < 16; c++) {
+            own[c] = gv[c] / sqrt(v[c]);
+            line_square += own[c] * own[c] / 16;
+        }
+        for (size_t i = 0; i < 128; i++)
+            want[i] -= .05 * u[i] / fmax(1, sqrt(square));
+        for (size_t c = 0; c < 16; c++)
+            line[c] -= .05 * own[c] / fmax(1, sqrt(line_square));
+        assert_int_equal(optimiser_step(optimiser, 1, .05, &report, NULL), 0);
+        for (size_t i = 0; i < 128; i++)
+            NEAR(w[matrix->offset + i], want[i], 1e-12);
+        for (size_t c = 0; c < 16; c++)
+            NEAR(w[vector->offset + c], line[c], 1e-12);
+    }
+    optimiser_free(optimiser);
+    options_release(optimiser_option_table, &options);
+    learner_free(learner);
+    pool_free(pool);
+}
+
 static void test_schedules(void **state)
 {
     struct optimiser_options o;
@@ -539,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_returns),       cmocka_unit_test(test_whiten),
         cmocka_unit_test(test_epsilon_forms), cmocka_unit_test(test_decay_groups),
         cmocka_unit_test(test_not_finite),    cmocka_unit_test(test_adafactor),
+        cmocka_unit_test(test_adafactor_steps),
         cmocka_unit_test(test_schedules),     cmocka_unit_test(test_init),
     };
 
