@@ -141,25 +141,30 @@ static void R(multiply)(struct R(learn_run) *run, enum R(learn_side) side, const
 }
 
 /*
- * Some panels of a transpose: columns of `from` become rows, its rows the depth. Some rows at a
- * time for all of them, so that a line that two panels share is read once.
+ * Some rows of some panels of a transpose: columns of `from` become rows, its rows the depth. A
+ * few rows at a time for all its panels, so that a line that two panels share is read once.
  */
 #define COLUMN_PANELS 8
-#define COLUMN_ROWS 64
+#define COLUMN_ROWS 64   /* at a time */
+#define COLUMN_SHARE 256 /* rows of a tile */
 
 static void R(columns_tile)(void *arg, size_t index, int worker)
 {
     const struct R(learn_run) *run = arg;
-    size_t first = index * COLUMN_PANELS * run->width, end = first + COLUMN_PANELS * run->width;
+    size_t shares = (run->depth + COLUMN_SHARE - 1) / COLUMN_SHARE;
+    size_t first = index / shares * COLUMN_PANELS * run->width;
+    size_t end = first + COLUMN_PANELS * run->width;
+    size_t k = index % shares * COLUMN_SHARE, stop = k + COLUMN_SHARE;
 
     (void)worker;
     end = end < run->rows ? end : run->rows;
-    for (size_t k = 0; k < run->depth; k += COLUMN_ROWS)
+    stop = stop < run->depth ? stop : run->depth;
+    for (; k < stop; k += COLUMN_ROWS)
         for (size_t at = first; at < end; at += run->width)
             run->net_ops->pack_columns(
                 run->to + at * run->depth + k * run->width, run->from + k * run->stride + at,
                 run->stride, end - at < run->width ? end - at : run->width, run->width,
-                run->depth - k < COLUMN_ROWS ? run->depth - k : COLUMN_ROWS,
+                stop - k < COLUMN_ROWS ? stop - k : COLUMN_ROWS,
                 run->inverse ? run->inverse + k : NULL, run->inverse ? run->weight + at : NULL);
 }
 
@@ -173,7 +178,8 @@ static void R(pack_side)(struct R(learn_run) *run, const REAL *from, size_t colu
     run->depth = m;
     run->width = width;
     run->to = to;
-    R(run_tiles)(run, (columns + share - 1) / share, R(columns_tile));
+    R(run_tiles)(run, (columns + share - 1) / share * ((m + COLUMN_SHARE - 1) / COLUMN_SHARE),
+                 R(columns_tile));
 }
 
 /* The gradient of a matrix of `out` x `in`: += dy^T x over m rows; x times inverse and weight where given. */
