@@ -1,7 +1,9 @@
 /*
- * A model with random weights in every form that we export, for check_export.py:
+ * A model with random weights in every form that we export, for check_export.py; or a model file
+ * in the same forms, in F32:
  *
  *   make_export PRESET.yaml TEXT OUT
+ *   make_export MODEL.gguf OUT
  *
  * writes OUT/hf, OUT/rm (a reward model) and OUT/pocket.gguf. The vocabulary is made from TEXT, as
  * the preset says.
@@ -146,6 +148,28 @@ static int write_all(const struct network_made *net, const struct vocab *vocab, 
     return status;
 }
 
+/* An open model's weights and vocabulary as they are. */
+static int export_model(const char *path, const char *out, struct error *err)
+{
+    struct model *m = model_open(path, NULL, err);
+    struct vocab vocab;
+    if (!m || model_vocab(m, &vocab, err))
+        return -1;
+    char *hf = path_join(out, "hf"), *gguf = path_join(out, "model.gguf");
+    const struct hf_export what = {model_config(m), model_weights(m), &vocab, NULL, NULL, 0};
+    const struct gguf_export export = {model_config(m), model_weights(m), &vocab, "model"};
+    int status = file_make_dirs(out, err);
+    if (!status)
+        status = hf_write(hf, &what, err);
+    if (!status)
+        status = gguf_write(gguf, &export, err);
+    free(hf);
+    free(gguf);
+    vocab_release(&vocab);
+    model_close(m);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct error err = {0};
@@ -154,8 +178,10 @@ int main(int argc, char **argv)
     struct buf text;
     struct network_made net = {0};
     static const char *const none[] = {NULL};
+    if (argc == 3)
+        return export_model(argv[1], argv[2], &err) ? die(&err) : 0;
     if (argc != 4) {
-        fprintf(stderr, "usage: make_export PRESET.yaml TEXT OUT\n");
+        fprintf(stderr, "usage: make_export PRESET.yaml TEXT OUT, or make_export MODEL.gguf OUT\n");
         return 2;
     }
     buf_init(&text, 0);

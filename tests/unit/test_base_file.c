@@ -125,6 +125,37 @@ static void assert_put_fails(const char *path, const char *reason)
     free(expected);
 }
 
+/* In pieces: until it is closed the old file is there, and giving up leaves nothing. */
+static void test_file_out(void **state)
+{
+    char *path = path_join(*state, "pieces");
+    struct file_out out;
+    struct error err;
+
+    put(path, "old", 3);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(file_out_open(&out, path, &err), 0);
+    assert_int_equal(file_out_add(&out, "one ", 4, &err), 0);
+    assert_int_equal(file_out_add(&out, "two", 3, &err), 0);
+    assert_contents(path, "old");
+    assert_int_equal(count_entries(*state), 2);
+    assert_int_equal(file_out_close(&out, &err), 0);
+    assert_contents(path, "one two");
+    assert_int_equal(count_entries(*state), 1);
+
+    assert_int_equal(file_out_open(&out, path, &err), 0);
+    assert_int_equal(file_out_add(&out, "three", 5, &err), 0);
+    file_out_drop(&out);
+    file_out_drop(&out);
+    assert_contents(path, "one two");
+    assert_int_equal(count_entries(*state), 1);
+
+    assert_int_equal(file_out_open(&out, *state, &err), -1);
+    assert_non_null(strstr(err.text, "it is a directory"));
+    file_out_drop(&out);
+    free(path);
+}
+
 static void test_file_put_refused(void **state)
 {
     char *sub = path_join(*state, "sub"), *fifo = path_join(*state, "fifo");
@@ -542,6 +573,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_file_put, make_tmp, remove_tmp),
+        cmocka_unit_test_setup_teardown(test_file_out, make_tmp, remove_tmp),
         cmocka_unit_test_setup_teardown(test_file_put_long_name, make_tmp, remove_tmp),
         cmocka_unit_test_setup_teardown(test_file_put_full, make_tmp, remove_tmp),
         cmocka_unit_test_setup_teardown(test_file_put_refused, make_tmp, remove_tmp),

@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -230,6 +233,57 @@ static void too_many_tensors_are_refused_at_once(void **state)
     assert_refused("st-many", bytes, size, -2, "more than 100000 tensors");
     free(bytes);
     buf_release(&header);
+}
+
+static long peak_kib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+static int cost_of(const uint8_t *bytes, size_t size)
+{
+    struct safetensors st;
+    const long before = peak_kib();
+    const clock_t start = clock();
+    if (safetensors_parse(&st, bytes, size, "large", NULL) || st.n_tensors != ST_MAX_TENSORS)
+        return 1;
+    const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    const size_t used = (size_t)(peak_kib() - before) * 1024;
+    safetensors_release(&st);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)used; /* shadow memory */
+    return seconds > 20 ? 3 : 0;
+#else
+    return used > 4 * size + ((size_t)16 << 20) ? 2 : seconds > 2 ? 3 : 0;
+#endif
+}
+
+/* 100,000 tensors with long names, 27 MB of header: 4 times that and 16 MiB at most, in 2
+ * seconds of computing. */
+static void a_large_header_costs_little(void **state)
+{
+    (void)state;
+    struct buf header;
+    size_t size;
+    buf_init(&header, 0);
+    buf_addc(&header, '{');
+    for (int i = 0; i < ST_MAX_TENSORS; i++)
+        buf_addf(&header, "%s\"%0200d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}",
+                 i ? "," : "", i);
+    buf_addc(&header, '}');
+    uint8_t *bytes = make_file(header.data, header.len, 0, &size);
+    buf_release(&header);
+    /* A child's peak begins with what it has, not with what the parent once had. */
+    const pid_t child = fork();
+    int status = 0;
+    if (child == 0)
+        _exit(cost_of(bytes, size));
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    free(bytes);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("status %d: 1 not read, 2 too much memory, 3 too slow", status >> 8);
 }
 
 static void nesting_is_no_recursion(void **state)
@@ -495,6 +549,7 @@ int main(void)
         cmocka_unit_test(broken_files_are_refused_with_tensor_and_byte),
         cmocka_unit_test(header_lengths_are_checked),
         cmocka_unit_test(too_many_tensors_are_refused_at_once),
+        cmocka_unit_test(a_large_header_costs_little),
         cmocka_unit_test(nesting_is_no_recursion),
         cmocka_unit_test(a_sound_file_is_read),
         cmocka_unit_test(every_cut_is_refused),
