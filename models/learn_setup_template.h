@@ -222,12 +222,18 @@ static size_t R(carve_all)(const struct learner *learner, struct R(learn_net) *n
     return c.at;
 }
 
+static size_t R(room)(size_t asked, size_t have)
+{
+    return asked > have ? asked + asked / 8 : have;
+}
+
 /* Room for a batch; what was there is lost when it has to grow. */
 static int R(reserve)(struct learner *learner, struct R(learn_net) *net,
                       const struct learn_batch *batch, const struct learn_forest *forest,
                       bool backward, struct error *err)
 {
-    size_t m = R(most)(batch->n_rows, net->max_rows), n = R(most)(batch->n_wanted, net->max_wanted);
+    /* Some room more than asked for: batches that grow little by little do not ask each time. */
+    size_t m = R(room)(batch->n_rows, net->max_rows), n = R(room)(batch->n_wanted, net->max_wanted);
     size_t path = R(most)(forest->max_path, net->max_path);
     size_t tree = R(most)(forest->max_rows, net->max_tree);
     bool back = backward || net->backward, fits = net->arena && back == net->backward;
