@@ -70,6 +70,23 @@ void sampler_set(struct sampler *sampler, double temperature, int64_t max_tokens
     sampler->sampling.max_tokens = max_tokens < 1 << 30 ? (int)max_tokens : 1 << 30;
 }
 
+/* A NUL byte, which a token may be, shows as U+FFFD: nothing of a text may hide behind it. */
+static char *take_text(const struct buf *text, size_t *len)
+{
+    struct buf out;
+
+    buf_init(&out, 0);
+    buf_adds(&out, "");
+    for (size_t i = 0; i < text->len; i++) {
+        if (text->data[i] == '\0')
+            buf_adds(&out, "\xef\xbf\xbd");
+        else
+            buf_addc(&out, text->data[i]);
+    }
+    *len = out.len;
+    return buf_take(&out);
+}
+
 /* Takes what the engine made; the end token, which the engine leaves out, becomes part of
  * the response. */
 static void take_results(struct sampler *sampler, struct generate_result *results, size_t n,
@@ -93,8 +110,7 @@ static void take_results(struct sampler *sampler, struct generate_result *result
             out->ids[at + sample->n++] = sampler->codec.end;
         at += sample->n;
         sample->drawn = result->logprob;
-        sample->len = result->text.len;
-        sample->text = xstrndup(buf_str(&result->text), result->text.len);
+        sample->text = take_text(&result->text, &sample->len);
         sample->score = sample->reward = sample->kl = sample->kl_exact = NAN;
     }
 }

@@ -15,7 +15,7 @@ struct rollout_sample {
     const int32_t *ids;   /* response as it was drawn, with the end token where it ended */
     size_t n;
     bool ended;           /* by the end token; else cut at max_tokens or the context */
-    char *text;           /* of the ids, control tokens left out */
+    char *text;           /* of the ids, control tokens left out, NUL bytes as U+FFFD */
     size_t len;
     double drawn;         /* sum of the tokens' log-probs as the engine saw them, temperature 1 */
     double score;         /* what the reward gave */

@@ -87,7 +87,9 @@ static inline void tiny_texts(struct train_texts *texts, size_t n, uint64_t seed
 static inline void tiny_decode(const void *arg, int32_t id, struct buf *out)
 {
     (void)arg;
-    if (id >= TINY_WORDS)
+    if (id == TINY_VOCAB - 1)
+        buf_add(out, "", 1); /* a token that is a NUL byte */
+    else if (id >= TINY_WORDS)
         buf_addf(out, "%sw%d", out->len ? " " : "", id);
 }
 
