@@ -91,7 +91,7 @@ void *learner_gradient(struct learner *learner);
 /* Goes up whenever weights change; whoever keeps something made from them compares. */
 uint64_t learner_version(const struct learner *learner);
 void learner_touch(struct learner *learner);
-/* The same weights as rows for the inference engine (no copy): valid as long as the learner. */
+/* The weights that the network computes with, as rows (no copy), for the inference engine and for files. */
 const struct tf_weights *learner_tf_weights(const struct learner *learner);
 /* Weights + gradient + panels + activations, in bytes. */
 size_t learner_bytes(const struct learner *learner);
@@ -145,7 +145,10 @@ struct learn_call {
     bool accumulate; /* add to the gradient that is there, as if its shards came first */
     const struct cancel *cancel;
 };
-/* gradient (+)= sum over shards. Shards of some 500 rows need half the memory of one of 2,000 and 3 % more time. After a failure (cancelled, no memory) the gradient is worth nothing. */
+/*
+ * gradient (+)= sum over shards. Shards of some 500 rows need half the memory of one of 2,000 and
+ * 3 % more time. After a failure (cancelled, no memory) the gradient is worth nothing.
+ */
 int learner_grad(struct learner *learner, const struct learn_call *call, struct error *err);
 
 /* ---- generation from the training weights ---- */
