@@ -28,6 +28,8 @@ SECTIONS = [
       "show report", "export report", "export labels"]),
     ("MODELS", None, ["model open", "model info", "model list", "list models", "show tokens",
                       "show logits", "show config"]),
+    ("RUNS", "A run is sft-1, rm-2, rl-3, recipe-1, or last.",
+     ["list runs", "show run", "plot", "compare runs", "export run"]),
     ("JOBS", "Labelling and scoring run in the background, one job at a time; probes run beside "
      "them. A job is %5, or last.", ["list jobs", "wait", "stop", "pause", "resume"]),
     ("THE PROGRAM", None, ["help", "set", "list journal", "undo", "redo", "quit"]),

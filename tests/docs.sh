@@ -262,6 +262,7 @@ NOT_RUN = {
     "model open": "other.gguf is the reader's own file",
     "stop": "the job of the example has ended", "pause": "the same", "resume": "the same",
     "quit": "ends the script",
+    "show run": "a new workspace has no run", "plot": "the same", "export run": "the same",
 }
 
 

@@ -5,6 +5,7 @@
 
 #include "src/base/json.h"
 #include "src/base/mem.h"
+#include "src/base/text.h"
 #include "src/cmd/cmd_pair.h"
 #include "src/cmd/cmd_report.h"
 #include "src/cmd/probe.h"
@@ -15,6 +16,8 @@
 #include "src/label/stats_position.h"
 #include "src/label/stats_json.h"
 #include "src/label/stats_text.h"
+#include "src/store/run_metrics.h"
+#include "src/store/runs.h"
 
 #define BY_MAX 8
 
@@ -242,12 +245,37 @@ static int run_compare(struct call *call, struct error *err)
 
 /* ---- metrics ---- */
 
+/* A figure of labels, or of training: one of the two is set. -1: neither, with the nearest name. */
+static int find_figure(const char *name, const struct metric **metric,
+                       const struct run_metric **of_run, struct error *err)
+{
+    const char *names[400];
+    size_t n = 0;
+
+    *metric = metric_find(name, NULL);
+    *of_run = run_metric_find(name);
+    if (*metric || *of_run)
+        return 0;
+    for (const struct metric *m = metric_table; m->name && n < 200; m++)
+        names[n++] = m->name;
+    for (const struct run_metric *m = run_metric_table; m->name && n < 400; m++)
+        names[n++] = m->name;
+    const char *near = text_nearest(name, names, n);
+    error_set(err, ERROR_USAGE, "there is no metric \"%.60s\"", name);
+    if (near)
+        error_hint(err, "did you mean %s?", near);
+    else
+        error_hint(err, "list metrics names them all");
+    return -1;
+}
+
 static int run_explain(struct call *call, struct error *err)
 {
-    const struct metric *metric = metric_find(call->refs[0], err);
-    if (!metric)
+    const struct metric *metric;
+    const struct run_metric *of_run;
+    if (find_figure(call->refs[0], &metric, &of_run, err) < 0)
         return -1;
-    call->answer = metric_json(metric);
+    call->answer = metric ? metric_json(metric) : run_metric_json(of_run);
     return 0;
 }
 
@@ -255,6 +283,13 @@ static int run_list_metrics(struct call *call, struct error *err)
 {
     (void)err;
     call->answer = metric_list_json();
+    json_t *list = json_object_get(call->answer, "metrics");
+    for (const struct run_metric *m = run_metric_table; m->name; m++) {
+        json_t *row = run_metric_json(m);
+        json_object_del(row, "command");
+        json_object_del(row, "text");
+        json_array_append_new(list, row);
+    }
     return 0;
 }
 
@@ -305,6 +340,24 @@ static int metric_now(struct call *call, const struct metric *metric, double *va
     return 0;
 }
 
+/* The last value of a figure of training, of the run that run= names. */
+static int run_metric_now(struct call *call, const char *name, double *value, struct error *err)
+{
+    const char *ref = call_get(call, "run");
+    struct run_row run;
+    struct series series = {0};
+    if (store_find_run(call->wb->store, ref ? ref : "last", NULL, &run, err) < 0)
+        return -1;
+    int status = store_load_series(call->wb->store, run.id, name, -1, &series, err);
+    if (status == 0 && series.n == 0)
+        status = error_set(err, ERROR_FAILED, "%s has no metric \"%s\"", run.name, name);
+    else if (status == 0)
+        *value = series.values[series.n - 1];
+    series_release(&series);
+    run_row_release(&run);
+    return status;
+}
+
 static int run_assert(struct call *call, struct error *err)
 {
     char *name = NULL, *op = NULL;
@@ -313,8 +366,11 @@ static int run_assert(struct call *call, struct error *err)
 
     if (split_assert(call, &name, &op, &number, err) < 0)
         return -1;
-    const struct metric *metric = metric_find(name, err);
-    if (metric && metric_now(call, metric, &value, err) == 0) {
+    const struct metric *metric = NULL;
+    const struct run_metric *of_run = NULL;
+    if (find_figure(name, &metric, &of_run, err) == 0 &&
+        (metric ? metric_now(call, metric, &value, err)
+                : run_metric_now(call, name, &value, err)) == 0) {
         int holds = metric_test(value, op, number, err);
         if (holds == 0)
             error_set(err, ERROR_ASSERT, "%s is %.6g, which is not %s %g", name, value, op, number);
@@ -344,6 +400,7 @@ static const struct command_key scope_keys[] = {
 };
 static const struct command_key assert_keys[] = {
     {"prompt", "PROMPT", "default: the last used", COMPLETE_PROMPT},
+    {"run", "RUN", "of a figure of training; default: the newest", COMPLETE_RUN},
     {"labeler", "NAME", "whose labels; default: the newest", COMPLETE_NONE},
     SCOPE_KEYS,
     {0},

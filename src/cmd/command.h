@@ -31,7 +31,8 @@ enum command_flags {
 
 /* What completes a reference or a value. */
 enum completes { COMPLETE_NONE, COMPLETE_FILE, COMPLETE_SET, COMPLETE_PAIR, COMPLETE_PROMPT,
-                 COMPLETE_JOB, COMPLETE_METRIC, COMPLETE_COMMAND, COMPLETE_MODEL };
+                 COMPLETE_JOB, COMPLETE_METRIC, COMPLETE_COMMAND, COMPLETE_MODEL,
+                 COMPLETE_RUN, COMPLETE_PLOT /* runs and their metrics */ };
 
 /* A key=value that a command takes. A table ends with a row whose name is NULL. */
 struct command_key {

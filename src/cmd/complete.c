@@ -10,6 +10,8 @@
 #include "src/cmd/command.h"
 #include "src/cmd/workbench.h"
 #include "src/label/metrics.h"
+#include "src/store/run_metrics.h"
+#include "src/store/runs.h"
 
 struct list {
     char **items;
@@ -116,6 +118,23 @@ static void offer_jobs(struct list *list, struct workbench *wb)
     }
 }
 
+static void offer_runs(struct list *list, struct workbench *wb)
+{
+    struct run_rows runs;
+    if (store_runs(wb->store, &runs, NULL) < 0)
+        return;
+    offer(list, "last", "the newest run");
+    for (size_t i = runs.n; i-- > 0;)
+        offer(list, runs.rows[i].name, runs.rows[i].state);
+    run_rows_release(&runs);
+}
+
+static void offer_run_metrics(struct list *list)
+{
+    for (const struct run_metric *m = run_metric_table; m->name; m++)
+        offer(list, m->name, m->formula);
+}
+
 static void offer_kind(struct list *list, struct workbench *wb, enum completes kind,
                        const char *lead)
 {
@@ -136,6 +155,14 @@ static void offer_kind(struct list *list, struct workbench *wb, enum completes k
     case COMPLETE_METRIC:
         for (const struct metric *m = metric_table; m->name; m++)
             offer(list, m->name, m->formula);
+        offer_run_metrics(list);
+        break;
+    case COMPLETE_PLOT:
+        offer_runs(list, wb);
+        offer_run_metrics(list);
+        break;
+    case COMPLETE_RUN:
+        offer_runs(list, wb);
         break;
     case COMPLETE_COMMAND:
         for (size_t i = 0; i < command_count(); i++)

@@ -12,6 +12,6 @@ struct command_rows {
 #define COMMAND_ROWS(array) {array, sizeof(array) / sizeof *(array)}
 
 extern const struct command_rows rows_data, rows_prompt, rows_label, rows_stats, rows_model,
-    rows_job, rows_shell, rows_world;
+    rows_job, rows_shell, rows_world, rows_run;
 
 #endif

@@ -4,7 +4,7 @@
 
 static const struct command_rows *const groups[] = {
     &rows_data,  &rows_world, &rows_prompt, &rows_label,
-    &rows_stats, &rows_model, &rows_job,    &rows_shell,
+    &rows_stats, &rows_model, &rows_run, &rows_job,    &rows_shell,
 };
 
 size_t command_count(void)

@@ -1,6 +1,7 @@
 /*
- * The figures of training by name (learning.md 4), as src/label/metrics.h has those of labels:
- * `explain METRIC`, `list metrics`, plots and `compare runs` read this table. Const data, any thread.
+ * The figures of training by name (learning.md 4), as src/label/metrics.h has those of
+ * labels: `explain METRIC`, `list metrics`, plots and `compare runs` read this table.
+ * Const data, any thread.
  */
 #ifndef RLAIF_STORE_RUN_METRICS_H
 #define RLAIF_STORE_RUN_METRICS_H

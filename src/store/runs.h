@@ -17,7 +17,8 @@ struct run_row {
     char *parent; /* name of the run it began from; NULL: none */
     int64_t parent_id;
     char *config; /* JSON object: every option with its value */
-    char *result; /* JSON object: figures that are no series (stages, head_to_head, seconds); NULL */
+    char *result; /* JSON object: figures that are no series (stages, head_to_head,
+                     seconds); NULL */
     char *state;  /* "queued", "running", "paused", "done", "failed", "cancelled", "interrupted" */
     char *error;  /* when failed, else NULL */
     uint64_t seed;
@@ -37,8 +38,9 @@ void run_rows_release(struct run_rows *rows);
 int store_add_run(struct store *store, const char *kind, int64_t parent_id,
                   const char *config, uint64_t seed, int64_t *id, char **name,
                   struct error *err);
-/* done, failed, cancelled and interrupted set `ended`; any other state takes it away. error may be NULL.
- * A process that was killed leaves queued, running and paused runs "interrupted" at the next start. */
+/* done, failed, cancelled and interrupted set `ended`; any other state takes it away.
+ * error may be NULL. A process that was killed leaves queued, running and paused runs
+ * "interrupted" at the next start. */
 int store_set_run_state(struct store *store, int64_t id, const char *state,
                         const char *error, struct error *err);
 int store_set_run_config(struct store *store, int64_t id, const char *config,
@@ -108,8 +110,8 @@ void run_samples_release(struct run_samples *samples);
 /* Copies; ids of the rows are set. */
 int store_add_samples(struct store *store, int64_t run_id, struct run_sample *samples,
                       size_t n, struct error *err);
-/* Of one step (step < 0: the last that has any) and one kind (NULL: any), in the order they were added,
- * at most `max`. */
+/* Of one step (step < 0: the last that has any) and one kind (NULL: any), in the order
+ * they were added, at most `max`. */
 int store_load_samples(struct store *store, int64_t run_id, int64_t step, const char *kind,
                        size_t max, struct run_samples *out, struct error *err);
 
@@ -153,8 +155,8 @@ int store_drop_checkpoint(struct store *store, int64_t run_id, int64_t step,
 /* By step. */
 int store_checkpoints(struct store *store, int64_t run_id, struct checkpoint_rows *out,
                       struct error *err);
-/* Before a run goes on from its checkpoint of `step`: metrics, samples and checkpoints of later steps go,
- * since they will be made again. Events stay. */
+/* Before a run goes on from its checkpoint of `step`: metrics, samples and checkpoints of
+ * later steps go, since they will be made again. Events stay. */
 int store_rewind_run(struct store *store, int64_t run_id, int64_t step, struct error *err);
 
 #endif

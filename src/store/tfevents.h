@@ -10,7 +10,8 @@
 
 #include "src/base/buf.h"
 
-/* CRC-32C (Castagnoli, RFC 3720 B.4), and as the format stores it: rotated by 15, plus 0xa282ead8. */
+/* CRC-32C (Castagnoli, RFC 3720 B.4), and as the format stores it: rotated by 15, plus
+ * 0xa282ead8. */
 uint32_t crc32c(const void *bytes, size_t len);
 uint32_t crc32c_masked(const void *bytes, size_t len);
 

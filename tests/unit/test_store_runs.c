@@ -9,6 +9,7 @@
 
 #include "src/base/file.h"
 #include "src/data/post.h"
+#include "src/store/run_files.h"
 #include "src/store/runs.h"
 #include "tests/unit/store_fixture.h"
 
@@ -185,8 +186,18 @@ static void samples_and_events(void **state)
     float advantages[] = {0.25f, -1e-30f, 3.0f};
     struct run_sample rows[] = {
         {.step = 4, .text = (char *)"old", .score = NAN, .kl = NAN, .reward = NAN},
-        {.step = 8, .kind = (char *)"fixed", .prompt = (char *)"Post:", .ids = ids, .n_ids = 3, .text = (char *)"a \xff b",
-         .score = 1.5, .kl = 0.1, .reward = -2, .advantages = advantages, .length = 3, .seed = 9},
+        {.step = 8,
+         .kind = (char *)"fixed",
+         .prompt = (char *)"Post:",
+         .ids = ids,
+         .n_ids = 3,
+         .text = (char *)"a \xff b",
+         .score = 1.5,
+         .kl = 0.1,
+         .reward = -2,
+         .advantages = advantages,
+         .length = 3,
+         .seed = 9},
         {.step = 8, .text = (char *)"", .score = NAN, .kl = NAN, .reward = 0},
     };
 
@@ -214,7 +225,11 @@ static void samples_and_events(void **state)
 
     struct run_event event = {.step = 5, .kind = (char *)"set", .name = (char *)"beta", .value = .1,
                               .text = (char *)"beta was .05"};
-    struct run_event alarm = {.step = 6, .at = 12, .kind = (char *)"alarm", .name = (char *)"kl", .value = NAN,
+    struct run_event alarm = {.step = 6,
+                              .at = 12,
+                              .kind = (char *)"alarm",
+                              .name = (char *)"kl",
+                              .value = NAN,
                               .text = (char *)"KL 31 is over its limit of 25"};
     OK(store_add_event(f->store, id, &event, err));
     OK(store_add_event(f->store, id, &alarm, err));
@@ -304,6 +319,51 @@ static void posts_come_back_by_split(void **state)
     set_row_release(&set);
 }
 
+static void assert_file(const char *dir, const char *name, const char *want)
+{
+    char *path = path_join(dir, name);
+    struct buf bytes;
+    buf_init(&bytes, 0);
+    OK(file_read(path, 1 << 16, 0, &bytes, err));
+    assert_string_equal(buf_str(&bytes), want);
+    buf_release(&bytes);
+    free(path);
+}
+
+/* The log's file grows as the store does, and begins again from the store after a rewind. */
+static void a_log_follows_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct run_row run;
+    struct error bad = {0};
+    int64_t id = new_run(f, "rm", 0, "rm-1");
+    const struct metric_point first[] = {{"loss", 1, 0.1}, {"lr", 1, 1e-5}};
+    const struct metric_point second[] = {{"loss", 2, NAN}};
+    const struct metric_point third[] = {{"eval,\"x\"", 2, 3}};
+
+    OK(store_find_run(f->store, "rm-1", NULL, &run, err));
+    struct run_log *log = run_log_open(f->store, &run, f->dir, &bad);
+    assert_non_null(log);
+    assert_file(f->dir, "metrics.csv", "step\n");
+    OK(store_add_metrics(f->store, id, first, 2, err));
+    OK(run_log_add(log, first, 2, err));
+    assert_file(f->dir, "metrics.csv", "step,loss,lr\n1,0.1,1e-05\n");
+    OK(store_add_metrics(f->store, id, second, 1, err));
+    OK(run_log_add(log, second, 1, err));
+    assert_file(f->dir, "metrics.csv", "step,loss,lr\n1,0.1,1e-05\n2,nan,\n");
+    OK(store_add_metrics(f->store, id, third, 1, err));
+    OK(run_log_add(log, third, 1, err));
+    assert_file(f->dir, "metrics.csv",
+                "step,\"eval,\"\"x\"\"\",loss,lr\n1,,0.1,1e-05\n2,3,nan,\n");
+    run_log_close(log);
+    OK(store_rewind_run(f->store, id, 1, err));
+    log = run_log_open(f->store, &run, f->dir, &bad);
+    assert_non_null(log);
+    assert_file(f->dir, "metrics.csv", "step,loss,lr\n1,0.1,1e-05\n");
+    run_log_close(log);
+    run_row_release(&run);
+}
+
 /* A file as schema 1 had it: what schema 2 added is taken away by plain SQL. */
 static void a_workspace_of_schema_1_is_brought_up_to_date(void **state)
 {
@@ -345,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(metrics_come_back_bit_for_bit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(samples_and_events, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rewound_run_forgets_what_came_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_log_follows_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(posts_come_back_by_split, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_workspace_of_schema_1_is_brought_up_to_date, set_up,
                                         tear_down),
