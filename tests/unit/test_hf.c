@@ -18,6 +18,7 @@
 #include "models/formula.h"
 #include "models/gguf_write.h"
 #include "models/hf.h"
+#include "models/learn.h"
 #include "models/quant.h"
 #include "src/base/file.h"
 #include "src/base/json.h"
@@ -325,6 +326,49 @@ static void a_reward_model_keeps_its_head(void **state)
     made_release(&made);
 }
 
+/* A learner's flat buffer goes through a directory and into another learner: the same numbers. */
+static void assert_learner_survives(bool scalar)
+{
+    struct made made;
+    struct error err = {0};
+    made_init(&made, "llama", false);
+    const struct learner_options options = {.head = scalar ? LEARN_SCALAR : LEARN_LM,
+                                            .cache_dir = made.root};
+    struct pool *pool = pool_new(1);
+    struct learner *a = learner_new(&made.net.config, &options, pool, &err);
+    struct learner *b = learner_new(&made.net.config, &options, pool, &err);
+    assert_non_null(a);
+    assert_non_null(b);
+    learner_init(a, 5, 0.1);
+    const float *flat = learner_weights(a);
+    const struct param *score = params_find(learner_params(a), "score.weight");
+    assert_int_equal(score != NULL, scalar);
+    if (scalar)
+        made.head.data = (const uint8_t *)(flat + score->offset);
+    const struct hf_export what = {.config = learner_config(a), .weights = learner_tf_weights(a),
+                                   .vocab = &made.vocab, .score = scalar ? &made.head : NULL};
+    if (hf_write(made.dir, &what, &err))
+        fail_msg("%s", err.text);
+    struct model *m = open_model(made.dir);
+    if (learner_load(b, model_weights(m), 6, &err))
+        fail_msg("%s", err.text);
+    if (scalar)
+        weight_row(model_score(m), 0, (float *)learner_weights(b) + score->offset);
+    assert_memory_equal(flat, learner_weights(b), learner_params(a)->count * sizeof(float));
+    model_close(m);
+    learner_free(a);
+    learner_free(b);
+    pool_free(pool);
+    made_release(&made);
+}
+
+static void a_learner_survives_a_directory(void **state)
+{
+    (void)state;
+    assert_learner_survives(false);
+    assert_learner_survives(true);
+}
+
 /* ---- broken directories ---- */
 
 static json_t *load_json(const struct made *made, const char *name)
@@ -597,6 +641,7 @@ int main(void)
         cmocka_unit_test(a_gguf_export_reads_back_to_the_bit),
         cmocka_unit_test(exports_give_the_same_logprobs),
         cmocka_unit_test(a_reward_model_keeps_its_head),
+        cmocka_unit_test(a_learner_survives_a_directory),
         cmocka_unit_test(broken_configs_are_refused_by_field),
         cmocka_unit_test(broken_weights_are_refused_by_tensor),
         cmocka_unit_test(an_index_cannot_lead_out_of_the_directory),
