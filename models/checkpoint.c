@@ -160,6 +160,23 @@ static bool says_best(const char *dir, uint64_t generation)
     return says;
 }
 
+/* What a writer that was killed left behind; the directory has one writer, and that is us. */
+static void remove_temporary(const char *dir)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d)) {
+        const size_t len = strlen(entry->d_name);
+        if (strncmp(entry->d_name, ".rlaif-", 7) != 0 ||
+            strcmp(entry->d_name + len - 4, ".tmp") != 0)
+            continue;
+        char *path = path_join(dir, entry->d_name);
+        (void)unlink(path);
+        free(path);
+    }
+    if (d)
+        closedir(d);
+}
+
 /* All but the last `keep` and the newest that was the best. What cannot be removed stays:
  * it only costs room. */
 static void remove_old(const char *dir, unsigned keep)
@@ -250,6 +267,7 @@ int checkpoint_write(const char *dir, const struct checkpoint_put *what, uint64_
     struct note_list notes = {0};
     if (file_make_dirs(dir, err) || checkpoint_list(dir, &list, err))
         return -1;
+    remove_temporary(dir);
     const uint64_t number = list.n ? list.generations[0] + 1 : 1;
     checkpoint_list_release(&list);
     for (size_t i = 0; i < what->n_notes; i++)

@@ -39,7 +39,14 @@ static bool is_ours(const char *name)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
-    return strncmp(name, ".rlaif-", 7) == 0; /* left by a crash */
+    return false;
+}
+
+/* What a writer that was killed left behind. */
+static bool is_temporary(const char *name)
+{
+    const size_t len = strlen(name);
+    return strncmp(name, ".rlaif-", 7) == 0 && strcmp(name + len - 4, ".tmp") == 0;
 }
 
 /* Weights that are there go first: no moment has them beside files of another model. */
@@ -51,11 +58,16 @@ static int make_room(const char *dir, struct error *err)
     if (!d)
         return error_errno(err, dir, "cannot read");
     int status = 0;
-    for (struct dirent *entry = readdir(d); entry && !status; entry = readdir(d))
-        if (!is_ours(entry->d_name)) {
+    for (struct dirent *entry = readdir(d); entry && !status; entry = readdir(d)) {
+        if (is_temporary(entry->d_name)) {
+            char *path = path_join(dir, entry->d_name);
+            (void)unlink(path);
+            free(path);
+        } else if (!is_ours(entry->d_name)) {
             error_set(err, ERROR_FAILED, "%s holds other files, such as %.80s", dir, entry->d_name);
             status = error_hint(err, "name a new directory");
         }
+    }
     closedir(d);
     if (status)
         return -1;

@@ -8,11 +8,13 @@
 #include <math.h>
 #include <regex.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -413,6 +415,53 @@ static void nan_is_never_saved(void **state)
     run_release(&run);
 }
 
+/* Writes for ever; says after each that it is safe. */
+static void write_until_killed(struct run *run, int say)
+{
+    for (uint64_t step = 1;; step++) {
+        (void)save(run, step, step % 7 == 0, 2);
+        if (write(say, "x", 1) != 1)
+            _exit(1);
+    }
+}
+
+static void a_killed_writer_loses_nothing_that_it_said_was_safe(void **state)
+{
+    (void)state;
+    struct run run;
+    uint64_t safe = 0;
+    run_init(&run, 20000);
+    for (int kills = 0; kills < 40; kills++) {
+        int pipes[2], status;
+        char byte;
+        assert_int_equal(pipe(pipes), 0);
+        const pid_t child = fork();
+        if (child == 0)
+            write_until_killed(&run, pipes[1]);
+        close(pipes[1]);
+        for (int i = 0; i <= kills % 3; i++, safe++)
+            assert_int_equal(read(pipes[0], &byte, 1), 1);
+        for (volatile int wait = 0; wait < kills * 4000;
+             wait++) /* into the next one, further each time */
+            ;
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        while (read(pipes[0], &byte, 1) == 1)
+            safe++;
+        close(pipes[0]);
+        struct checkpoint c;
+        struct error err = {0};
+        if (checkpoint_newest(&c, run.dir, &id, NULL, &err))
+            fail_msg("%s", err.text);
+        assert_true(c.generation == safe || c.generation == safe + 1);
+        safe = c.generation; /* written, and killed before it was said */
+        checkpoint_close(&c);
+    }
+    (void)save(&run, 1, false, 1); /* and clears away what the killed ones left:
+                                      run_release finds an empty folder */
+    run_release(&run);
+}
+
 static void other_files_are_left_alone(void **state)
 {
     (void)state;
@@ -455,6 +504,7 @@ int main(void)
         cmocka_unit_test(another_runs_checkpoint_says_what_differs),
         cmocka_unit_test(a_future_version_is_refused),
         cmocka_unit_test(nan_is_never_saved),
+        cmocka_unit_test(a_killed_writer_loses_nothing_that_it_said_was_safe),
         cmocka_unit_test(other_files_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
