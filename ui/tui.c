@@ -22,7 +22,7 @@ static const struct {
     const char *title;
 } screens[TUI_SCREENS] = {
     {&view_bench, "Bench"}, {&view_prompt, "Prompt"}, {NULL, "Matrix"},
-    {NULL, "Bias"},         {NULL, "Train"},          {NULL, "Rate"},
+    {NULL, "Bias"},         {&view_train, "Train"},   {NULL, "Rate"},
 };
 
 void tui_redraw(struct tui *tui)

@@ -48,6 +48,6 @@ struct view_ops {
     void (*tick)(void *view);
 };
 
-extern const struct view_ops view_bench, view_prompt;
+extern const struct view_ops view_bench, view_prompt, view_train;
 
 #endif

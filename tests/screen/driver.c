@@ -4,7 +4,8 @@
  * Lines: locale NAME          before anything else; else C.UTF-8 size COLUMNSxROWS
  * begins, or resizes run COMMAND          a command line key NAME..           keys by
  * their names; `type TEXT` characters; `paste TEXT` with \n wait                 until no
- * job runs and nothing is due dump                 the cells, each row behind a | storm N
+ * job runs and nothing is due runs                 puts runs into the store, as
+ * training would dump                 the cells, each row behind a | storm N
  * / mash N     N sizes / N keys from a fixed generator; what is shown is not looked at
  */
 #include "config.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "src/base/mem.h"
+#include "tests/unit/run_fixture.h"
 #include "ui/tui.h"
 
 struct driver {
@@ -203,6 +205,8 @@ static void run_line(struct driver *driver, char *line)
         settle(driver);
     else if (strcmp(line, "dump") == 0)
         dump(driver);
+    else if (strcmp(line, "runs") == 0)
+        run_fixture_add(driver->front.wb->store);
     else if (strcmp(line, "storm") == 0)
         storm(driver, atoi(rest));
     else if (strcmp(line, "mash") == 0)

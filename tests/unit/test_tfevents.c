@@ -13,6 +13,7 @@
 #include "src/base/mem.h"
 #include "src/store/run_metrics.h"
 #include "src/store/tfevents.h"
+#include "src/train/train.h"
 
 /* RFC 3720 B.4, and the check value of the catalogue of CRCs. */
 static void crc_of_the_standard(void **state)
@@ -79,12 +80,31 @@ static void the_table_of_metrics(void **state)
     assert_null(run_metric_find("agreement"));
 }
 
+/* What the stages measure has a row here, with the same direction and unit. */
+static void every_figure_of_training_has_a_row(void **state)
+{
+    size_t n = 0;
+    (void)state;
+    for (const struct train_metric *m = train_metric_table; m->name; m++, n++) {
+        const struct run_metric *row = run_metric_find(m->name);
+        if (!row)
+            fail_msg("%s has no row in run_metrics.c", m->name);
+        assert_int_equal(row->better, m->better == BETTER_HIGH  ? BETTER_HIGHER
+                                      : m->better == BETTER_LOW ? BETTER_LOWER
+                                                                : BETTER_NEITHER);
+        if (strcmp(m->unit, "nats") == 0 || strcmp(m->unit, "share") == 0)
+            assert_string_equal(row->unit, m->unit);
+    }
+    assert_true(n > 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc_of_the_standard),
         cmocka_unit_test(bytes_of_tensorboard),
         cmocka_unit_test(the_table_of_metrics),
+        cmocka_unit_test(every_figure_of_training_has_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
