@@ -79,7 +79,10 @@ static int open_all(struct bench *t, struct error *err)
     int rc = -1;
     buf_init(&text, 0);
     pair_list_init(&t->judged);
-    if (!file_exists(model))
+    /* Under a sanitizer the real model takes minutes; the small networks run the same code. */
+    if (getenv("RLAIF_QUICK"))
+        t->missing = "RLAIF_QUICK is set";
+    else if (!file_exists(model))
         t->missing = "the model is not there";
     else if (!file_exists(golden) || !file_exists(data))
         t->missing = "the shared data are not there";
