@@ -63,7 +63,7 @@ static int run_show_run(struct call *call, struct error *err)
 {
     struct run_row run;
     const char *name = call->n_refs ? call->refs[0] : "last";
-    if (store_find_run(call->wb->store, name, NULL, &run, err) < 0)
+    if (run_find_whole(call->wb, name, &run, err) < 0)
         return -1;
     call->answer = run_show_json(call->wb, &run, err);
     run_row_release(&run);

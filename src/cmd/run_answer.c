@@ -138,6 +138,23 @@ static void fill_stages(struct workbench *wb, json_t *stages)
 
 /* ---- show run ---- */
 
+int run_find_whole(struct workbench *wb, const char *name, struct run_row *out,
+                   struct error *err)
+{
+    struct run_row recipe;
+    if (store_find_run(wb->store, name, NULL, out, err) < 0)
+        return -1;
+    json_t *config = parsed(out->config);
+    const char *whole = json_string_value(json_object_get(config, "stage_of"));
+    if (strcmp(name, "last") == 0 && whole &&
+        store_find_run(wb->store, whole, NULL, &recipe, NULL) == 0) {
+        run_row_release(out);
+        *out = recipe;
+    }
+    json_decref(config);
+    return 0;
+}
+
 static int add_events(struct workbench *wb, int64_t run_id, json_t *answer, struct error *err)
 {
     struct run_events events;
@@ -195,7 +212,7 @@ json_t *run_show_json(struct workbench *wb, const struct run_row *run, struct er
     json_t *answer = json_pack(
         "{ss so so so sO sI so so so sI so so}", "command", "show run", "run",
         json_text0(run->name), "kind", json_text0(run->kind), "parent",
-        json_text0(run->parent), "recipe", recipe ? json_incref(recipe) : json_null(),
+        json_text0(run->parent), "recipe", recipe ? recipe : json_null(),
         "seed", (json_int_t)run->seed, "state", json_text0(run->state), "error",
         json_text0(run->error), "seconds", json_number_or_null(run_seconds(run)), "step",
         (json_int_t)last_step(&lasts), "metrics", run_metrics_json(&lasts), "config",

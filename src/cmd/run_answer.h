@@ -15,6 +15,10 @@ double run_seconds(const struct run_row *run);
 json_t *run_metrics_json(const struct metric_lasts *lasts);
 /* What contract.md 3 has in `stages`: {"stage":"rm","run":"rm-1","accuracy":..}. */
 json_t *run_stage_json(struct workbench *wb, const struct run_row *run, struct error *err);
+/* `last` is the newest run; where that is a stage of a recipe ("stage_of":"recipe-1" in its
+ * configuration) it is the recipe. Any other name as store_find_run has it. */
+int run_find_whole(struct workbench *wb, const char *name, struct run_row *out,
+                   struct error *err);
 /* Answer of `show run`. */
 json_t *run_show_json(struct workbench *wb, const struct run_row *run, struct error *err);
 void run_show_print(const json_t *answer, struct buf *out);

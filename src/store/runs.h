@@ -16,7 +16,8 @@ struct run_row {
     char *kind;   /* "sft", "rm", "rl", "labeler", "recipe" */
     char *parent; /* name of the run it began from; NULL: none */
     int64_t parent_id;
-    char *config; /* JSON object: every option with its value */
+    /* JSON object: every option with its value; "recipe" and, in its stages, "stage_of" name one */
+    char *config;
     char *result; /* JSON object: figures that are no series (stages, head_to_head,
                      seconds); NULL */
     char *state;  /* "queued", "running", "paused", "done", "failed", "cancelled", "interrupted" */

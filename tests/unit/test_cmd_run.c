@@ -167,6 +167,15 @@ static void a_recipe_shows_its_stages(void **state)
     json_decref(shown);
     run_ok(f, "show run last");
     assert_says(f, "win_rate 0.86");
+
+    /* Its stages are newer than the recipe; the last thing that was run is still the recipe. */
+    int64_t id;
+    char config[] = "{\"stage_of\":\"recipe-1\"}";
+    assert_int_equal(store_add_run(f->wb->store, "rl", 0, config, 1, &id, NULL, NULL), 0);
+    run_ok(f, "show run last");
+    assert_says(f, "recipe-1");
+    run_ok(f, "show run rl-3");
+    assert_says(f, "rl-3");
 }
 
 static void runs_are_compared(void **state)
