@@ -74,17 +74,20 @@ def edit_figures(folder, workspace):
     """Re-judging pairs after an edit of the ending and of the top, in one process."""
     script = os.path.join(folder, "edit.rlaif")
     with open(script, "w") as f:
+        # The first probe is answered from the store and leaves no keys and values; the second
+        # computes everything, the third only what follows the summaries.
         f.write("use set t\nprobe summary-base n=16\n"
                 "edit prompt summary-base ending='The better summary:'\nprobe n=16\n"
+                "edit prompt summary-base ending='The better one:'\nprobe n=16\n"
                 "edit prompt summary-base preamble='Which summary of the text is better? Say 1 or 2.'\n"
                 "probe n=16\nlist jobs as json\n")
     out = subprocess.run([RLAIF, "-w", workspace, "-f", script], capture_output=True, text=True)
     jobs = [json.loads(l) for l in out.stdout.splitlines() if l.startswith('{"command":"list jobs"')]
     rows = jobs[0]["rows"]
-    first, ending, top = (r["seconds"] for r in rows[-3:])
-    say("probe_first", first / 16 * 1000, "ms/pair")
-    say("rejudge_ending_edit", ending / 16 * 1000, "ms/pair", ratio=first / ending)
-    say("rejudge_top_edit", top / 16 * 1000, "ms/pair")
+    cold, ending, top = (r["seconds"] for r in rows[-3:])
+    say("probe_cold", cold / 16 * 1000, "ms/pair")
+    say("rejudge_ending_edit", ending / 16 * 1000, "ms/pair", ratio=cold / ending)
+    say("rejudge_top_edit", top / 16 * 1000, "ms/pair", ratio=top / cold)
 
 
 def start_figures(folder):
