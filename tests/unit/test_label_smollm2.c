@@ -235,6 +235,9 @@ static void test_golden_chat(void **state)
 {
     char *yaml = xasprintf("%sstyle: chat\n", plain_yaml);
     (void)state;
+    /* skip() leaves by a jump: nothing may be held then. */
+    if (bench.missing)
+        skip();
     golden_rows("chat", yaml, 4);
     free(yaml);
 }
