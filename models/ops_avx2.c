@@ -6,61 +6,12 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
-#define AVX2 __attribute__((target("avx2,fma")))
-#define AVX2_INLINE static inline __attribute__((target("avx2,fma"), always_inline))
+#include "models/avx2_math.h"
 
-/* Lowest argument whose exp is a normal number; below it the result is exactly 0. */
-#define EXP_LOW -87.3f
-#define EXP_HIGH 88.3f
-
-/*
- * exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2, ln 2 in two parts; polynomial of
- * degree 6 by Moshier's coefficients (Cephes expf). Relative error below 2e-7.
- */
-AVX2_INLINE __m256 exp8(__m256 x)
-{
-    __m256 alive = _mm256_cmp_ps(x, _mm256_set1_ps(EXP_LOW), _CMP_GE_OQ);
-    __m256 n, p;
-    __m256i bits;
-
-    x = _mm256_max_ps(_mm256_min_ps(x, _mm256_set1_ps(EXP_HIGH)), _mm256_set1_ps(EXP_LOW));
-    n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504088896341f)),
-                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-    x = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), x);
-    p = _mm256_set1_ps(1.9875691500e-4f);
-    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(1.3981999507e-3f));
-    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(8.3334519073e-3f));
-    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(4.1665795894e-2f));
-    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(1.6666665459e-1f));
-    p = _mm256_fmadd_ps(p, x, _mm256_set1_ps(5.0000001201e-1f));
-    p = _mm256_fmadd_ps(_mm256_mul_ps(p, x), x, x);
-    p = _mm256_add_ps(p, _mm256_set1_ps(1.0f));
-    bits = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
-    return _mm256_and_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(bits)), alive);
-}
-
-AVX2_INLINE float sum8(__m256 x)
-{
-    __m128 a = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-
-    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
-    return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
-}
-
-AVX2_INLINE float max8(__m256 x)
-{
-    __m128 a = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-
-    a = _mm_max_ps(a, _mm_movehl_ps(a, a));
-    return _mm_cvtss_f32(_mm_max_ss(a, _mm_shuffle_ps(a, a, 1)));
-}
-
-AVX2 static void norm(float *out, const float *x, const float *weight, size_t n, double eps)
+AVX2_FN static void norm(float *out, const float *x, const float *weight, size_t n, double eps)
 {
     __m256 a = _mm256_setzero_ps(), b = a, scales;
     double sum = 0;
@@ -75,7 +26,7 @@ AVX2 static void norm(float *out, const float *x, const float *weight, size_t n,
     }
     for (; i < n; i++)
         sum += (double)x[i] * (double)x[i];
-    sum += (double)sum8(a) + (double)sum8(b);
+    sum += (double)avx2_sum(a) + (double)avx2_sum(b);
     scale = (float)(1 / sqrt(sum / (double)n + eps));
     scales = _mm256_set1_ps(scale);
     for (i = 0; i + 8 <= n; i += 8)
@@ -85,7 +36,7 @@ AVX2 static void norm(float *out, const float *x, const float *weight, size_t n,
         out[i] = x[i] * scale * weight[i];
 }
 
-AVX2 static void rope(float *x, const float *turn, size_t half)
+AVX2_FN static void rope(float *x, const float *turn, size_t half)
 {
     size_t k = 0;
 
@@ -104,14 +55,14 @@ AVX2 static void rope(float *x, const float *turn, size_t half)
     }
 }
 
-AVX2_INLINE __m256 swiglu8(__m256 gate, __m256 up)
+AVX2_IN __m256 swiglu8(__m256 gate, __m256 up)
 {
-    __m256 e = exp8(_mm256_sub_ps(_mm256_setzero_ps(), gate));
+    __m256 e = avx2_exp(_mm256_sub_ps(_mm256_setzero_ps(), gate));
 
     return _mm256_mul_ps(_mm256_div_ps(gate, _mm256_add_ps(_mm256_set1_ps(1.0f), e)), up);
 }
 
-AVX2 static void swiglu(float *out, const float *gate, const float *up, size_t n)
+AVX2_FN static void swiglu(float *out, const float *gate, const float *up, size_t n)
 {
     float a[8] = {0}, b[8] = {0};
     size_t i = 0;
@@ -127,7 +78,7 @@ AVX2 static void swiglu(float *out, const float *gate, const float *up, size_t n
 }
 
 /* Row i of t becomes column i. */
-AVX2_INLINE void transpose8(__m256 t[8])
+AVX2_IN void transpose8(__m256 t[8])
 {
     __m256 a[8], b[8];
 
@@ -148,7 +99,7 @@ AVX2_INLINE void transpose8(__m256 t[8])
 }
 
 /* The first n of 8 lanes. */
-AVX2_INLINE void store_lanes(float *to, __m256 x, size_t n)
+AVX2_IN void store_lanes(float *to, __m256 x, size_t n)
 {
     __m128 low = _mm256_castps256_ps128(x);
 
@@ -173,7 +124,7 @@ AVX2_INLINE void store_lanes(float *to, __m256 x, size_t n)
 }
 
 /* Up to 8 rows of a panel from row r0 on, for the whole depth. */
-AVX2_INLINE void pack_rows(float *panel, const float *rows, size_t stride, size_t have,
+AVX2_IN void pack_rows(float *panel, const float *rows, size_t stride, size_t have,
                            size_t lanes, size_t tall, size_t depth)
 {
     size_t k = 0;
@@ -192,7 +143,7 @@ AVX2_INLINE void pack_rows(float *panel, const float *rows, size_t stride, size_
             panel[k * tall + r] = r < have ? rows[r * stride + k] : 0;
 }
 
-AVX2 static void pack(float *panel, const float *rows, size_t stride, size_t n_rows, size_t tall,
+AVX2_FN static void pack(float *panel, const float *rows, size_t stride, size_t n_rows, size_t tall,
                       size_t depth)
 {
     if (tall == 6 && n_rows == 6) {
@@ -211,7 +162,7 @@ AVX2 static void pack(float *panel, const float *rows, size_t stride, size_t n_r
 }
 
 /* The product of scale and byte is exact, so fused or not is the same. */
-AVX2 static void expand(float *out, const uint8_t *q, const float *scales, size_t wide,
+AVX2_FN static void expand(float *out, const uint8_t *q, const float *scales, size_t wide,
                         size_t depth)
 {
     for (size_t k0 = 0; k0 < depth; k0 += EXPAND_GROUP, scales += 2 * wide) {
@@ -239,7 +190,7 @@ AVX2 static void expand(float *out, const uint8_t *q, const float *scales, size_
     }
 }
 
-AVX2 static float largest(const float *x, size_t n)
+AVX2_FN static float largest(const float *x, size_t n)
 {
     __m256 a = _mm256_set1_ps(-INFINITY), b = a;
     float max;
@@ -249,13 +200,13 @@ AVX2 static float largest(const float *x, size_t n)
         a = _mm256_max_ps(a, _mm256_loadu_ps(x + i));
         b = _mm256_max_ps(b, _mm256_loadu_ps(x + i + 8));
     }
-    max = max8(_mm256_max_ps(a, b));
+    max = avx2_max(_mm256_max_ps(a, b));
     for (; i < n; i++)
         max = x[i] > max ? x[i] : max;
     return max;
 }
 
-AVX2 static double logsumexp(const float *x, size_t n)
+AVX2_FN static double logsumexp(const float *x, size_t n)
 {
     float max = largest(x, n), tail[8];
     __m256 tops = _mm256_set1_ps(max);
@@ -271,7 +222,7 @@ AVX2 static double logsumexp(const float *x, size_t n)
                 tail[j] = i + j < n ? from[j] : -INFINITY;
             from = tail;
         }
-        e = exp8(_mm256_sub_ps(_mm256_loadu_ps(from), tops));
+        e = avx2_exp(_mm256_sub_ps(_mm256_loadu_ps(from), tops));
         low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(e)));
         high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(e, 1)));
     }
@@ -304,7 +255,7 @@ AVX2 static double logsumexp(const float *x, size_t n)
     _mm256_storeu_ps(out + r * ATTEND_STRIDE, a##r);                                      \
     _mm256_storeu_ps(out + r * ATTEND_STRIDE + 8, b##r);
 
-AVX2 static void scores(float *s, const float *q, const float *k, size_t head_dim)
+AVX2_FN static void scores(float *s, const float *q, const float *k, size_t head_dim)
 {
     SUMS(SUM_ZERO)
 
@@ -317,7 +268,7 @@ AVX2 static void scores(float *s, const float *q, const float *k, size_t head_di
     SUMS(SUM_TO_SCORES)
 }
 
-AVX2 static float soften(float *s, float *max, float *sum)
+AVX2_FN static float soften(float *s, float *max, float *sum)
 {
     __m256 e[ATTEND_KEYS / 8], tops, total;
     float top, scale, scales[8];
@@ -325,25 +276,25 @@ AVX2 static float soften(float *s, float *max, float *sum)
     total = _mm256_loadu_ps(s);
     for (int i = 1; i < ATTEND_KEYS / 8; i++)
         total = _mm256_max_ps(total, _mm256_loadu_ps(s + 8 * i));
-    top = max8(total);
+    top = avx2_max(total);
     top = top > *max ? top : *max;
     tops = _mm256_set1_ps(top);
     for (int i = 0; i < ATTEND_KEYS / 8; i++) {
-        e[i] = exp8(_mm256_sub_ps(_mm256_loadu_ps(s + 8 * i), tops));
+        e[i] = avx2_exp(_mm256_sub_ps(_mm256_loadu_ps(s + 8 * i), tops));
         _mm256_storeu_ps(s + 8 * i, e[i]);
     }
     total = e[0];
     for (int i = 1; i < ATTEND_KEYS / 8; i++)
         total = _mm256_add_ps(total, e[i]);
-    _mm256_storeu_ps(scales, exp8(_mm256_set1_ps(*max - top)));
+    _mm256_storeu_ps(scales, avx2_exp(_mm256_set1_ps(*max - top)));
     scale = scales[0];
     *max = top;
-    *sum = *sum * scale + sum8(total);
+    *sum = *sum * scale + avx2_sum(total);
     return scale;
 }
 
 /* Dimensions d .. d + 16 of the values of six queries. */
-AVX2 static void values16(float *out, const float *p, const float *const *v, size_t n_pages,
+AVX2_FN static void values16(float *out, const float *p, const float *const *v, size_t n_pages,
                           size_t padded, size_t d, const float *scale)
 {
     SUMS(SUM_SCALED)
@@ -362,7 +313,7 @@ AVX2 static void values16(float *out, const float *p, const float *const *v, siz
 }
 
 /* The last 8 dimensions of a head that is no multiple of 16, one query after another. */
-AVX2 static void values8(float *out, const float *p, const float *const *v, size_t n_pages,
+AVX2_FN static void values8(float *out, const float *p, const float *const *v, size_t n_pages,
                          size_t padded, size_t d, const float *scale)
 {
     for (size_t r = 0; r < ATTEND_ROWS; r++, out += ATTEND_STRIDE, p += ATTEND_KEYS) {
@@ -376,7 +327,7 @@ AVX2 static void values8(float *out, const float *p, const float *const *v, size
     }
 }
 
-AVX2 static void values(float *out, const float *p, const float *const *v, size_t n_pages,
+AVX2_FN static void values(float *out, const float *p, const float *const *v, size_t n_pages,
                         size_t padded, const float *scale)
 {
     size_t d = 0;
